@@ -80,7 +80,7 @@ class ReplayCache(Protocol):
 
 
 class RealmMap(Protocol):
-    """What the configuration says about realms and hosts (krb5.conf's [libdefaults] and [domain_realm])."""
+    """What machine and configuration say about realms, hosts and users (krb5.conf's [libdefaults], [domain_realm])."""
 
     def default_realm(self) -> str:
         """The realm of names that carry none. GSSError if none is configured."""
@@ -90,6 +90,12 @@ class RealmMap(Protocol):
 
     def canonical_host(self, host: str) -> str:
         """The host's name as its principal spells it: lower case, made canonical as far as the configuration wants."""
+
+    def local_host(self) -> str:
+        """This machine's canonical name."""
+
+    def user_of_uid(self, uid: int) -> str:
+        """The login name of a numeric user id. BadNameError if there is no such user."""
 
 
 TransitPath = Callable[[str, str], Sequence[str] | None]
