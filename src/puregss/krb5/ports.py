@@ -72,10 +72,11 @@ class TicketStore(Protocol):
 class ReplayCache(Protocol):
     """RFC 4120 §3.2.3: the authenticators an acceptor has seen within the clock skew."""
 
-    def store(self, authenticator: bytes, now: int) -> None:
-        """Remember the ciphertext of an authenticator at `now` (seconds since 1970).
+    def store(self, mac: bytes, now: int, ctime: int) -> None:
+        """Remember an authenticator, by the checksum part of its ciphertext, as long as it could be accepted again.
 
-        DuplicateTokenError if it was stored before; GSSError if the cache cannot be used: then nobody may be let in.
+        `now` is the acceptor's time and `ctime` the authenticator's (seconds since 1970). DuplicateTokenError if it was
+        stored before; GSSError if the cache cannot be used: then nobody may be let in.
         """
 
 
