@@ -19,7 +19,8 @@ class OID:
     @classmethod
     def from_dotted(cls, text: str) -> OID:
         """Parse `1.2.840.113554.1.2.2`, also in MIT's form `{ 1 2 840 … }`. ValueError if it is neither."""
-        parts = text.strip("{} ").replace(".", " ").split()
+        inner = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
+        parts = inner.replace(".", " ").split()
         if not all(part.isascii() and part.isdigit() for part in parts):
             raise ValueError(f"{text!r} is not an object identifier")
         arcs = [int(part) for part in parts]

@@ -1,0 +1,43 @@
+"""RFC 2744 §3.9.1: every status has one exception, one number and one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from puregss.base import errors
+from puregss.base.status import MAJOR_TEXT, CallingError, Major, Supplementary, calling_error, routine_error
+
+
+def tree(cls: type[errors.GSSError]) -> Iterator[type[errors.GSSError]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from tree(child)
+
+
+ALL = [cls for cls in tree(errors.GSSError) if cls is not errors.SupplementaryError]
+
+
+def test_every_routine_error_and_supplementary_status_has_exactly_one_class() -> None:
+    expected = [*(major for major in Major if major), *(bit for bit in Supplementary if bit.name != "CONTINUE_NEEDED")]
+    assert sorted(cls.major for cls in ALL) == sorted(expected)
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_the_text_names_the_status_and_the_cause(cls: type[errors.GSSError]) -> None:
+    assert str(cls("the clock is wrong")) == f"{MAJOR_TEXT[cls.major]}: the clock is wrong"
+
+
+def test_numbers_are_those_of_rfc_2744() -> None:
+    assert Major.DEFECTIVE_TOKEN == 0x90000
+    assert Major.UNAVAILABLE == 0x100000
+    assert Supplementary.GAP_TOKEN == 16
+    status = CallingError.INACCESSIBLE_READ | Major.NO_CONTEXT | Supplementary.OLD_TOKEN
+    assert calling_error(status) == CallingError.INACCESSIBLE_READ
+    assert routine_error(status) == Major.NO_CONTEXT
+
+
+def test_minor_and_token_travel_with_the_error() -> None:
+    error = errors.InvalidTokenError("cut off", minor=7, token=b"for the peer")
+    assert (error.minor, error.token) == (7, b"for the peer")
