@@ -20,8 +20,8 @@ ALL = [cls for cls in tree(errors.GSSError) if cls is not errors.SupplementaryEr
 
 
 def test_every_routine_error_and_supplementary_status_has_exactly_one_class() -> None:
-    expected = [*(major for major in Major if major), *(bit for bit in Supplementary if bit.name != "CONTINUE_NEEDED")]
-    assert sorted(cls.major for cls in ALL) == sorted(expected)
+    expected = [*map(int, Major), *map(int, Supplementary)]
+    assert sorted(cls.major for cls in ALL) == sorted(set(expected) - {Major.COMPLETE, Supplementary.CONTINUE_NEEDED})
 
 
 @pytest.mark.parametrize("cls", ALL)
@@ -30,9 +30,8 @@ def test_the_text_names_the_status_and_the_cause(cls: type[errors.GSSError]) -> 
 
 
 def test_numbers_are_those_of_rfc_2744() -> None:
-    assert Major.DEFECTIVE_TOKEN == 0x90000
-    assert Major.UNAVAILABLE == 0x100000
-    assert Supplementary.GAP_TOKEN == 16
+    numbers = [int(status) for status in (Major.DEFECTIVE_TOKEN, Major.UNAVAILABLE, Supplementary.GAP_TOKEN)]
+    assert numbers == [0x90000, 0x100000, 16]
     status = CallingError.INACCESSIBLE_READ | Major.NO_CONTEXT | Supplementary.OLD_TOKEN
     assert calling_error(status) == CallingError.INACCESSIBLE_READ
     assert routine_error(status) == Major.NO_CONTEXT
