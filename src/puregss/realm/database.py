@@ -1,0 +1,147 @@
+"""RFC 4120 §1.5, §7.2: the principals a realm knows and their keys, all in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from puregss.base.errors import BadNameError
+from puregss.base.ports import Entropy
+from puregss.kcrypto.key import Key, random_key, string_to_key
+from puregss.krb5.principal import Principal, tgs_principal
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVersion:
+    """The keys of one kvno, in the realm's order of preference."""
+
+    kvno: int
+    keys: tuple[Key, ...]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One principal. The newest key version comes first; the older ones still open old tickets.
+
+    `client` says whether it may authenticate to the AS, `server` whether tickets for it are issued.
+    """
+
+    principal: Principal
+    versions: list[KeyVersion]
+    password_derived: bool = False
+    client: bool = True
+    server: bool = True
+    require_preauthentication: bool = True
+    revoked: bool = False
+    aliases: list[Principal] = field(default_factory=list)
+
+    @property
+    def kvno(self) -> int:
+        return self.versions[0].kvno
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of the newest version."""
+        return self.versions[0].keys
+
+    @property
+    def salt(self) -> bytes:
+        """RFC 4120 §4: the default salt."""
+        return default_salt(self.principal)
+
+    def find_keys(self, kvno: int | None, enctype: int) -> list[Key]:
+        """The keys of that enctype, of one version or (kvno None) of all, the newest first."""
+        return [
+            key
+            for version in self.versions
+            if kvno is None or version.kvno == kvno
+            for key in version.keys
+            if key.enctype == enctype
+        ]
+
+
+def default_salt(principal: Principal) -> bytes:
+    """RFC 4120 §4: the realm and the components, run together."""
+    return "".join((principal.realm, *principal.components)).encode("utf-8", "surrogateescape")
+
+
+class Database:
+    """The principals of one realm, and the keys it shares with others."""
+
+    def __init__(self, realm: str, enctypes: Sequence[int], entropy: Entropy) -> None:
+        self.realm = realm
+        self.enctypes = tuple(enctypes)
+        self._entropy = entropy
+        self._entries: dict[Principal, Entry] = {}
+        self.tgs = self.add(tgs_principal(realm), client=False)
+
+    def add(
+        self,
+        principal: Principal,
+        password: str | None = None,
+        *,
+        enctypes: Sequence[int] | None = None,
+        client: bool = True,
+        server: bool = True,
+        require_preauthentication: bool = True,
+    ) -> Entry:
+        """Enter a principal with a password, or with random keys. BadNameError if there is one of that name."""
+        if principal in self._entries:
+            raise BadNameError(f"{principal} is in the realm already")
+        keys = self._make_keys(principal, password, self.enctypes if enctypes is None else enctypes)
+        entry = Entry(
+            principal,
+            [KeyVersion(1, keys)],
+            password_derived=password is not None,
+            client=client,
+            server=server,
+            require_preauthentication=require_preauthentication,
+        )
+        self._entries[principal] = entry
+        return entry
+
+    def add_shared(self, principal: Principal, keys: Sequence[Key]) -> Entry:
+        """Enter keys made elsewhere: what two realms share to trust each other (RFC 4120 §1.2)."""
+        entry = self._entries[principal] = Entry(principal, [KeyVersion(1, tuple(keys))], client=False)
+        return entry
+
+    def add_alias(self, alias: Principal, entry: Entry) -> None:
+        """RFC 6806 §6: a further name for one entry."""
+        if alias in self._entries:
+            raise BadNameError(f"{alias} is in the realm already")
+        entry.aliases.append(alias)
+        self._entries[alias] = entry
+
+    def remove(self, principal: Principal) -> None:
+        """Forget a principal and its aliases."""
+        entry = self.get(principal)
+        for name in (entry.principal, *entry.aliases):
+            del self._entries[name]
+
+    def rotate(self, principal: Principal, password: str | None = None) -> int:
+        """Give a principal new keys (random ones without a password); the new kvno."""
+        entry = self.get(principal)
+        keys = self._make_keys(principal, password, [key.enctype for key in entry.keys])
+        entry.versions.insert(0, KeyVersion(entry.kvno + 1, keys))
+        entry.password_derived = password is not None
+        return entry.kvno
+
+    def find(self, principal: Principal) -> Entry | None:
+        """The entry of that name, or of the entry it is an alias of."""
+        return self._entries.get(principal)
+
+    def get(self, principal: Principal) -> Entry:
+        """The same for callers on our side of the wire: BadNameError if there is none."""
+        entry = self.find(principal)
+        if entry is None:
+            raise BadNameError(f"{principal} is not in the realm {self.realm}; add it first")
+        return entry
+
+    def entries(self) -> list[Entry]:
+        """Every entry once, in the order they were added."""
+        return list({id(entry): entry for entry in self._entries.values()}.values())
+
+    def _make_keys(self, principal: Principal, password: str | None, enctypes: Sequence[int]) -> tuple[Key, ...]:
+        if password is None:
+            return tuple(random_key(enctype, self._entropy) for enctype in enctypes)
+        return tuple(string_to_key(enctype, password.encode(), default_salt(principal)) for enctype in enctypes)
