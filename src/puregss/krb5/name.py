@@ -1,0 +1,67 @@
+"""RFC 1964 §2.1: GSS names as Kerberos principals, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from puregss.base.errors import BadNameError, BadNameTypeError
+from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
+from puregss.base.oid import OID
+from puregss.krb5.ports import RealmMap
+from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal
+from puregss.wire.exported_name import decode_exported_name, encode_exported_name
+
+ANONYMOUS: Final = Principal(("WELLKNOWN", "ANONYMOUS"), "WELLKNOWN:ANONYMOUS", PrincipalNameType.WELLKNOWN)
+"""RFC 8062 §3: the anonymous principal of the anonymous realm."""
+
+
+def service_and_host(text: str) -> tuple[str, str]:
+    """`service@host` or `service` taken apart (RFC 2743 §4.1); the host in lower case, "" where absent."""
+    service, _, host = text.partition("@")
+    if not service:
+        raise BadNameError(f"{text!r} names no service; write service@host, for example HTTP@www.example.com")
+    return service, host.lower().removesuffix(".")
+
+
+def acceptor_principal(text: str) -> Principal:
+    """The keys that `service@host` stands for on the accepting side: empty parts match anything."""
+    return Principal(service_and_host(text), "", PrincipalNameType.SRV_HST)
+
+
+def canonicalize(text: str, name_type: OID | None, realms: RealmMap) -> Principal:
+    """The principal that a GSS name stands for (RFC 2743 §2.4.14).
+
+    BadNameTypeError for a name type Kerberos has no use for, BadNameError for text that is no such name.
+    """
+    if name_type in (NameType.hostbased_service, NameType.hostbased_service_x):
+        service, host = service_and_host(text)
+        host = realms.canonical_host(host) if host else realms.local_host()
+        return Principal((service, host), realms.realm_of_host(host), PrincipalNameType.SRV_HST)
+    if name_type in (None, NameType.user, NameType.kerberos_principal):
+        principal = parse_principal(text, "")
+        return principal if principal.realm else replace(principal, realm=realms.default_realm())
+    if name_type in (NameType.machine_uid, NameType.string_uid):
+        return Principal((realms.user_of_uid(_uid(text)),), realms.default_realm())
+    if name_type == NameType.anonymous:
+        return ANONYMOUS
+    raise BadNameTypeError(f"Kerberos knows no names of type {name_type}")
+
+
+def _uid(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise BadNameError(f"{text!r} is not a numeric user id")
+    return int(text)
+
+
+def export_name(principal: Principal) -> bytes:
+    """RFC 1964 §2.1.3: the exported name token, for comparison with stored ones octet by octet."""
+    return encode_exported_name(MechType.kerberos, str(principal).encode("utf-8", "surrogateescape"))
+
+
+def import_exported_name(token: bytes) -> Principal:
+    """The principal of an exported name token."""
+    oid, name = decode_exported_name(token)
+    if oid != MechType.kerberos and oid not in KERBEROS_ALIASES:
+        raise BadNameError(f"the exported name belongs to the mechanism {oid}, not to Kerberos")
+    return parse_principal(name.decode("utf-8", "surrogateescape"), "")
