@@ -1,0 +1,44 @@
+"""RFC 3961 §5.1: n-fold, and key derivation by encrypting a constant over and over."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import lcm
+
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+
+def n_fold(octets: bytes, size: int) -> bytes:
+    """n-fold: `octets`, at least one, stretched or folded to `size` octets."""
+    bits = len(octets) * 8
+    value = int.from_bytes(octets, "big")
+    stretched = b""
+    for turn in range(lcm(len(octets), size) // len(octets)):
+        shift = 13 * turn % bits
+        rotated = value >> shift | value << (bits - shift) & (1 << bits) - 1
+        stretched += rotated.to_bytes(len(octets), "big")
+    # Ones' complement addition of the pieces: the carry out of the top comes in again at the bottom.
+    total = sum(int.from_bytes(stretched[at : at + size], "big") for at in range(0, len(stretched), size))
+    mask = (1 << size * 8) - 1
+    while total > mask:
+        total = (total & mask) + (total >> size * 8)
+    return total.to_bytes(size, "big")
+
+
+@lru_cache(maxsize=256)
+def _folded(constant: bytes) -> bytes:
+    return n_fold(constant, 16)
+
+
+def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) -> list[bytes]:
+    """DK for a cipher of 16-octet blocks whose keys are any `size` octets; one result for each constant."""
+    encrypt = Cipher(algorithm, ECB()).encryptor().update
+    keys = []
+    for constant in constants:
+        block = key = encrypt(_folded(constant))
+        while len(key) < size:
+            block = encrypt(block)
+            key += block
+        keys.append(key[:size])
+    return keys

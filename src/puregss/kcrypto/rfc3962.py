@@ -1,0 +1,62 @@
+"""RFC 3962: AES with HMAC-SHA1-96, the simplified profile of RFC 3961 §5.3."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from puregss.kcrypto import rfc3961
+from puregss.kcrypto.cts import CtsDecryptor, CtsEncryptor
+from puregss.kcrypto.profile import (
+    KC,
+    KE,
+    KI,
+    Mac,
+    PlaintextMacOpener,
+    PlaintextMacSealer,
+    iteration_count,
+    usage_constant,
+)
+
+_DEFAULT_ITERATIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AesSha1Profile:
+    """aes128-cts-hmac-sha1-96 and aes256-cts-hmac-sha1-96."""
+
+    enctype: int
+    key_size: int
+    checksum_type: int
+    checksum_size: int = 12
+
+    def derive(self, key: bytes, *constants: bytes) -> list[bytes]:
+        return rfc3961.derive(AES(key), self.key_size, constants)
+
+    def sealer(self, key: bytes, usage: int) -> PlaintextMacSealer:
+        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+        return PlaintextMacSealer(CtsEncryptor(AES(ke)), HMAC(ki, SHA1()), self.checksum_size)
+
+    def opener(self, key: bytes, usage: int) -> PlaintextMacOpener:
+        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+        return PlaintextMacOpener(CtsDecryptor(AES(ke)), HMAC(ki, SHA1()), self.checksum_size)
+
+    def checksum_mac(self, key: bytes, usage: int) -> Mac:
+        (kc,) = self.derive(key, usage_constant(usage, KC))
+        return HMAC(kc, SHA1())
+
+    def prf(self, key: bytes, octets: bytes) -> bytes:
+        """16 octets (RFC 3962 §6: the truncated hash, encrypted in a derived key)."""
+        (kp,) = self.derive(key, b"prf")
+        return Cipher(AES(kp), ECB()).encryptor().update(hashlib.sha1(octets).digest()[:16])
+
+    def string_to_key(self, password: bytes, salt: bytes, params: bytes | None, minimum: int) -> bytes:
+        count = iteration_count(params, _DEFAULT_ITERATIONS, minimum)
+        (key,) = self.derive(hashlib.pbkdf2_hmac("sha1", password, salt, count, self.key_size), b"kerberos")
+        return key

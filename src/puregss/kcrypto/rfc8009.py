@@ -1,0 +1,76 @@
+"""RFC 8009: AES with HMAC-SHA2, encrypt-then-MAC, keys derived by KDF-HMAC-SHA2."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.hmac import HMAC
+
+from puregss.kcrypto.cts import ZERO_BLOCK, CtsDecryptor, CtsEncryptor
+from puregss.kcrypto.profile import (
+    KC,
+    KE,
+    KI,
+    CiphertextMacOpener,
+    CiphertextMacSealer,
+    Mac,
+    iteration_count,
+    usage_constant,
+)
+
+_DEFAULT_ITERATIONS = 32768
+
+
+@dataclass(frozen=True, slots=True)
+class AesSha2Profile:
+    """aes128-cts-hmac-sha256-128 and aes256-cts-hmac-sha384-192."""
+
+    enctype: int
+    name: bytes
+    key_size: int
+    checksum_type: int
+    checksum_size: int
+    hash: HashAlgorithm
+
+    def kdf(self, key: bytes, label: bytes, size: int, context: bytes = b"") -> bytes:
+        """RFC 8009 §3, KDF-HMAC-SHA2: one block of it, which is all that any use here needs; `size` in octets."""
+        block = b"\0\0\0\1" + label + b"\0" + context + (size * 8).to_bytes(4, "big")
+        return hmac.digest(key, block, self.hash.name)[:size]
+
+    def derive(self, key: bytes, *constants: bytes) -> list[bytes]:
+        """Ke and what string-to-key needs have the size of a key, Kc and Ki that of a checksum (RFC 8009 §3)."""
+        return [self.kdf(key, constant, self._derived_size(constant)) for constant in constants]
+
+    def _derived_size(self, constant: bytes) -> int:
+        return self.checksum_size if len(constant) == 5 and constant[4] in (KC, KI) else self.key_size
+
+    def _integrity_mac(self, ki: bytes) -> Mac:
+        mac = HMAC(ki, self.hash)
+        mac.update(ZERO_BLOCK)  # the initial cipher state, which stands before every ciphertext
+        return mac
+
+    def sealer(self, key: bytes, usage: int) -> CiphertextMacSealer:
+        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+        return CiphertextMacSealer(CtsEncryptor(AES(ke)), self._integrity_mac(ki), self.checksum_size)
+
+    def opener(self, key: bytes, usage: int) -> CiphertextMacOpener:
+        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+        return CiphertextMacOpener(CtsDecryptor(AES(ke)), self._integrity_mac(ki), self.checksum_size)
+
+    def checksum_mac(self, key: bytes, usage: int) -> Mac:
+        (kc,) = self.derive(key, usage_constant(usage, KC))
+        return HMAC(kc, self.hash)
+
+    def prf(self, key: bytes, octets: bytes) -> bytes:
+        """As many octets as the hash has (RFC 8009 §5: KDF-HMAC-SHA2 with the label "prf")."""
+        return self.kdf(key, b"prf", self.hash.digest_size, octets)
+
+    def string_to_key(self, password: bytes, salt: bytes, params: bytes | None, minimum: int) -> bytes:
+        count = iteration_count(params, _DEFAULT_ITERATIONS, minimum)
+        salted = self.name + b"\0" + salt
+        stretched = hashlib.pbkdf2_hmac(self.hash.name, password, salted, count, self.key_size)
+        return self.kdf(stretched, b"kerberos", self.key_size)
