@@ -36,6 +36,7 @@ __all__ = [
     "decode_flags",
     "decode_general_string",
     "decode_int32",
+    "decode_optional_time",
     "decode_time",
     "decode_tlv",
     "decode_uint32",
@@ -43,6 +44,7 @@ __all__ = [
     "encode_all",
     "encode_flags",
     "encode_general_string",
+    "encode_optional_time",
     "encode_time",
     "encode_tlv",
     "make_tlv",
@@ -176,6 +178,16 @@ def encode_time(seconds: int) -> GeneralizedTime:
 def decode_time(time: GeneralizedTime) -> int:
     """Whole seconds since 1970; a fraction, which RFC 4120 §5.2.3 forbids, is dropped."""
     return int(time.as_datetime().timestamp())
+
+
+def encode_optional_time(seconds: int | None) -> GeneralizedTime | None:
+    """`encode_time`, and None for None."""
+    return None if seconds is None else encode_time(seconds)
+
+
+def decode_optional_time(time: GeneralizedTime | None) -> int | None:
+    """`decode_time`, and None for None."""
+    return None if time is None else decode_time(time)
 
 
 def encode_flags(flags: int) -> BitString:
