@@ -27,8 +27,11 @@ class ClaimStore(Protocol):
     def place(self) -> bytes:
         """What tells this store from others of its kind; checks first that it is safe to use."""
 
-    def put(self, name: bytes, secret: bytes, ttl: float) -> None:
-        """Create a claim, never over another. If it raises, the claim is not there, or it says OUTCOME_UNKNOWN."""
+    def put(self, name: bytes, secret: bytes, ttl: int) -> None:
+        """Create a claim for `ttl` milliseconds, never over another.
+
+        If it raises, the claim is not there, or the error's minor is OUTCOME_UNKNOWN.
+        """
 
     def fetch(self, name: bytes) -> bytes | None:
         """The secret of a claim, None if there is no such claim."""
@@ -46,7 +49,7 @@ class ClaimStore(Protocol):
 class AsyncClaimStore(Protocol):
     """The waiting half of `ClaimStore`, for stores behind a network."""
 
-    def put(self, name: bytes, secret: bytes, ttl: float) -> Awaitable[None]: ...
+    def put(self, name: bytes, secret: bytes, ttl: int) -> Awaitable[None]: ...
     def fetch(self, name: bytes) -> Awaitable[bytes | None]: ...
     def erase(self, name: bytes) -> Awaitable[bool]: ...
     def sweep(self, now: int) -> Awaitable[int]: ...
@@ -70,9 +73,9 @@ class MemoryStore:
         era.check(self._era, "memory transfer domain")
         return self._place
 
-    def put(self, name: bytes, secret: bytes, ttl: float) -> None:
+    def put(self, name: bytes, secret: bytes, ttl: int) -> None:
         with self._lock:
-            self._drop_oldest_expired(name_expiry(name) - int(ttl * 1000))
+            self._drop_oldest_expired(name_expiry(name) - ttl)
             if name in self._claims:
                 raise GSSError("a claim of this name exists: randomness repeats", minor=TransferMinor.NO_ENTROPY)
             self._claims[name] = secret

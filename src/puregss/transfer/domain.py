@@ -27,6 +27,9 @@ DEFAULT_TTL = 60.0
 MAX_SKEW = 300_000
 """Milliseconds by which the clocks of two machines may differ, as everywhere in Kerberos (RFC 4120 §1.3)."""
 
+EXPORTED = "this context was exported; only the process that imports its token can use it"
+
+_TRANSFERABLE = int(RequirementFlag.transferable)  # `&` on an IntFlag costs as much as sealing
 _LONGEST_TTL = 10 * 365 * 86400.0
 
 T = TypeVar("T")
@@ -103,47 +106,29 @@ class Domain:
         return await self._run_async(self._exporting(source, ttl))
 
     def _exporting(self, source: Exportable, ttl: float) -> _Exchange[bytes]:
-        if not 0 < ttl <= _LONGEST_TTL or math.isnan(ttl):
-            raise ValueError(f"a token's time to live is a number of seconds above 0, not {ttl!r}")
-        self._refuse_unless_transferable(source)
+        milliseconds = checked_ttl(ttl)
+        refuse_unless_transferable(source, self._clock.now())
         identity = self._identity()
-        name = self._new_name(identity, ttl)
+        name = self._new_name(identity, milliseconds)
         secret = self._random(KEY_SIZE)
         try:
-            yield _StoreCall("put", (name, secret, ttl))
+            yield _StoreCall("put", (name, secret, milliseconds))
             header = encode_header(self._store.kind, name)
             key = secret if self._current_key is None else self._current_key.derive(secret, header)
             with source.lock:
                 token = token_format.seal(key, header, identity, source.oid, source.encode())
-                source.kill("this context was exported; only the process that imports its token can use it")
+                source.kill(EXPORTED)
         except GeneratorExit:
             raise  # nobody is left to wait for the store; the claim lapses by itself
         except BaseException as error:
             yield from self._take_back(name, error)
             if isinstance(error, GSSError) or not isinstance(error, Exception):
                 raise
-            raise _failure("the context could not be exported", error) from error
+            raise failure("the context could not be exported", error) from error
         return token
 
-    def _refuse_unless_transferable(self, source: Exportable) -> None:
-        expired = self._clock.now() > source.expiry
-        if source.flags & RequirementFlag.transferable and not expired:
-            return
-        with source.lock:
-            source.encode()  # a dead context is told to be dead, whatever else it lacks
-        if expired:
-            raise ExpiredContextError(
-                "the context has expired and cannot be exported; authenticate anew "
-                "(if it should not have expired, check this machine's clock)",
-                minor=TransferMinor.CONTEXT_EXPIRED,
-            )
-        raise OperationUnavailableError(
-            "this context cannot be transferred: it was established without the transferable flag",
-            minor=TransferMinor.NOT_TRANSFERABLE,
-        )
-
-    def _new_name(self, identity: bytes, ttl: float) -> bytes:
-        expiry = self._milliseconds() + math.ceil(ttl * 1000)
+    def _new_name(self, identity: bytes, ttl: int) -> bytes:
+        expiry = self._milliseconds() + ttl
         return token_format.encode_name(identity[:DOMAIN_TAG_SIZE], expiry, self._random(SERIAL_SIZE))
 
     def _random(self, size: int) -> bytes:
@@ -208,12 +193,7 @@ class Domain:
             )
         data_key = secret if key is None else key.derive(secret, header.octets)
         oid, record = token_format.open_(data_key, token, identity)
-        try:
-            result = (oid, record) if decode is None else decode(oid, record)
-        except GSSError:
-            raise
-        except Exception as error:
-            raise _failure("the context could not be decoded; its token can still be imported", error) from error
+        result = decoded(oid, record, decode)
         if not (yield _StoreCall("erase", (header.name,))):
             raise MissingContextError(
                 "another process imported, revoked or swept this token at the same moment",
@@ -339,13 +319,49 @@ class Domain:
             return result
 
 
+def refuse_unless_transferable(source: Exportable, now: float) -> None:
+    """RFC 2743 §2.2.8: the statuses that an export has before anything is done. `now`: wall-clock seconds."""
+    expired = now > source.expiry
+    if int(source.flags) & _TRANSFERABLE and not expired:
+        return
+    with source.lock:
+        source.encode()  # a dead context is told to be dead, whatever else it lacks
+    if expired:
+        raise ExpiredContextError(
+            "the context has expired and cannot be exported; authenticate anew "
+            "(if it should not have expired, check this machine's clock)",
+            minor=TransferMinor.CONTEXT_EXPIRED,
+        )
+    raise OperationUnavailableError(
+        "this context cannot be transferred: it was established without the transferable flag",
+        minor=TransferMinor.NOT_TRANSFERABLE,
+    )
+
+
+def checked_ttl(ttl: float) -> int:
+    """A time to live in milliseconds, rounded up. ValueError unless it is a number of seconds above 0."""
+    if not 0 < ttl <= _LONGEST_TTL:  # NaN fails both
+        raise ValueError(f"a token's time to live is a number of seconds above 0, not {ttl!r}")
+    return math.ceil(ttl * 1000)
+
+
+def failure(sentence: str, error: Exception) -> GSSError:
+    """FAILURE for an error that is no status. The error's own text stays out of it: it may quote the record."""
+    return GSSError(f"{sentence} ({type(error).__name__})", minor=TransferMinor.ENCODING_FAILED)
+
+
+def decoded(oid: OID, record: bytes, decode: Decode[Any] | None) -> Any:
+    """What an import is to return; GSSError if `decode` fails in whatever way."""
+    try:
+        return (oid, record) if decode is None else decode(oid, record)
+    except GSSError:
+        raise
+    except Exception as error:
+        raise failure("the context could not be decoded; its token can still be imported", error) from error
+
+
 def _kind_name(kind: int) -> str:
     try:
         return token_format.DomainKind(kind).name.lower()
     except ValueError:
         return f"unknown kind {kind}"
-
-
-def _failure(sentence: str, error: Exception) -> GSSError:
-    """The error's own text stays out of it: it may quote the record."""
-    return GSSError(f"{sentence} ({type(error).__name__})", minor=TransferMinor.ENCODING_FAILED)

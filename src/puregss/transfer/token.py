@@ -12,9 +12,8 @@ this one token, so the nonce is zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -63,8 +62,7 @@ def encode_header(kind: int, name: bytes) -> bytes:
     return _PREFIX + bytes((kind,)) + name
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The clear part of a token; not to be believed before the seal has been opened."""
 
     kind: int
@@ -127,7 +125,7 @@ def open_(key: bytes, token: bytes, identity: bytes) -> tuple[OID, bytes]:
 
 def _encode_contents(oid: OID, record: bytes) -> bytes:
     """One octet of length and the mechanism's OID; length 0 stands for Kerberos, the usual case."""
-    if oid == _KERBEROS:
+    if oid is _KERBEROS or oid == _KERBEROS:
         return b"\0" + record
     return bytes((len(oid.contents),)) + oid.contents + record
 

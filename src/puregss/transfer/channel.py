@@ -1,0 +1,260 @@
+"""RFC 2743 §2.2.8, §2.2.9: export to one worker alone, through a key that it was given at its start.
+
+Nothing is written anywhere: the right to import is the worker's own key. It is ratcheted forward with
+every token, so that the key of a token is gone on both sides once the token is acknowledged, and a
+key stolen from the worker later opens nothing that was sent before.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha512
+from itertools import islice
+from threading import Lock
+from typing import Any, Final, TypeVar, overload
+
+from puregss.base import era
+from puregss.base.errors import GSSError, MissingContextError, OperationUnavailableError
+from puregss.base.oid import OID
+from puregss.base.ports import Clock
+from puregss.transfer.domain import (
+    DEFAULT_TTL,
+    EXPORTED,
+    Decode,
+    Exportable,
+    checked_ttl,
+    decoded,
+    failure,
+    refuse_unless_transferable,
+)
+from puregss.transfer.minor import TransferMinor
+from puregss.transfer.token import (
+    DOMAIN_TAG_SIZE,
+    HEADER_SIZE,
+    KEY_SIZE,
+    MINIMUM_SIZE,
+    SERIAL_SIZE,
+    DomainKind,
+    decode_header,
+    encode_header,
+    name_expiry,
+    open_,
+    seal,
+)
+
+WINDOW: Final = 1024
+"""Tokens that may be under way at once. Bounds the keys both sides keep, and the work that a forged serial costs."""
+
+_COUNTER: Final = b"\0\0\0\1"  # of SP 800-56C's one-step derivation, whose first block is enough here
+_START: Final = b"puregss channel start"
+_TOKEN: Final = b"puregss channel token"
+
+T = TypeVar("T")
+
+
+def _derive(secret: bytes, purpose: bytes) -> tuple[bytes, bytes]:
+    """Two keys of 32 octets (SP 800-56C rev. 2 §4.1, option 1, with SHA-512)."""
+    block = sha512(_COUNTER + secret + purpose).digest()
+    return block[:KEY_SIZE], block[KEY_SIZE:]
+
+
+class _Channel:
+    """What both ends share: where the ratchet stands, and the keys of tokens under way by their serial."""
+
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        if len(key) != KEY_SIZE:
+            raise ValueError(f"a channel key has {KEY_SIZE} octets, not {len(key)}")
+        self._clock = clock
+        self._era = era.current
+        self._lock = Lock()
+        self._chain, self._identity = _derive(key, _START)
+        self._tag = self._identity[:DOMAIN_TAG_SIZE]
+        self._prefix = encode_header(DomainKind.CHANNEL, self._tag)
+        self._next = 0
+        self._keys: dict[int, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._tag.hex()} at {self._next}, {len(self._keys)} under way>"
+
+    def _milliseconds(self) -> int:
+        return int(self._clock.boottime() * 1000)
+
+    def _serial_of(self, token: bytes) -> int:
+        # Before any lock: another thread of the parent may have held it when this process was forked.
+        era.check(self._era, "worker channel")
+        if token[: len(self._prefix)] != self._prefix or len(token) < MINIMUM_SIZE:
+            decode_header(token)  # says more exactly what is wrong
+            raise MissingContextError(
+                f"the token was not sealed for this worker's channel ({self._tag.hex()}); "
+                "it can be imported by the worker or in the domain that it was exported to",
+                minor=TransferMinor.WRONG_DOMAIN,
+            )
+        return int.from_bytes(token[HEADER_SIZE - SERIAL_SIZE : HEADER_SIZE], "big")
+
+
+class ChannelSender(_Channel):
+    """The front's end. `key`: 32 random octets for one worker, given to it at its start and forgotten then.
+
+    Each token must be sent to the worker, and `acknowledged` when the worker says that it has imported
+    (or refused) it. Any thread may call any method.
+    """
+
+    def __init__(self, key: bytes, clock: Clock) -> None:
+        super().__init__(key, clock)
+        self._worker_dead = False
+
+    def export(self, source: Exportable, ttl: float = DEFAULT_TTL) -> bytes:
+        """RFC 2743 §2.2.8: the token of `source`, which is dead from here on; no I/O. As `Domain.export`."""
+        era.check(self._era, "worker channel")
+        refuse_unless_transferable(source, self._clock.now())
+        expiry = self._milliseconds() + checked_ttl(ttl)
+        with self._lock:
+            self._refuse_if_closed()
+            key, chain = _derive(self._chain, _TOKEN)
+            serial = self._next
+            header = self._prefix + expiry.to_bytes(8, "big") + serial.to_bytes(SERIAL_SIZE, "big")
+            try:
+                with source.lock:
+                    token = seal(key, header, self._identity, source.oid, source.encode())
+                    source.kill(EXPORTED)
+            except Exception as error:
+                # The ratchet stays: the key is used again, but what it sealed was never seen by anybody.
+                if isinstance(error, GSSError):
+                    raise
+                raise failure("the context could not be exported", error) from error
+            self._keys[serial] = key
+            self._chain = chain
+            self._next = serial + 1
+        return token
+
+    def _refuse_if_closed(self) -> None:
+        if self._worker_dead:
+            raise OperationUnavailableError(
+                "the worker of this channel is dead; export to another worker",
+                minor=TransferMinor.CHANNEL_CLOSED,
+            )
+        if self._keys and self._next - next(iter(self._keys)) >= WINDOW:
+            raise GSSError(
+                f"a token sent to this worker {WINDOW} tokens ago is still not acknowledged; "
+                "export to another worker, and see what holds this one up",
+                minor=TransferMinor.CHANNEL_FULL,
+            )
+
+    @property
+    def outstanding(self) -> int:
+        """How many tokens are neither acknowledged nor reclaimed."""
+        return len(self._keys)
+
+    def acknowledged(self, token: bytes) -> None:
+        """The worker holds the context of `token` (or refused it for good): its key is forgotten here too."""
+        serial = self._serial_of(token)
+        with self._lock:
+            self._keys.pop(serial, None)
+
+    def worker_died(self) -> None:
+        """Declare the worker certainly dead: `waitpid` has returned, and every acknowledgement that it sent was read.
+
+        From here on nothing is exported, and what is not acknowledged can be reclaimed. Whoever says
+        this of a living worker may make a context live twice.
+        """
+        era.check(self._era, "worker channel")
+        with self._lock:
+            self._worker_dead = True
+
+    @overload
+    def reclaim(self, token: bytes) -> tuple[OID, bytes]: ...
+    @overload
+    def reclaim(self, token: bytes, decode: Decode[T]) -> T: ...
+    def reclaim(self, token: bytes, decode: Decode[Any] | None = None) -> Any:
+        """Import one's own token again, once, after `worker_died`; however old the token is.
+
+        OperationUnavailableError while the worker lives, MissingContextError if it was acknowledged.
+        """
+        serial = self._serial_of(token)
+        with self._lock:
+            if not self._worker_dead:
+                raise OperationUnavailableError(
+                    "the worker may still import this token; reclaim it after the worker's death is certain",
+                    minor=TransferMinor.WORKER_ALIVE,
+                )
+            key = self._keys.get(serial)
+            if key is None:
+                raise MissingContextError(
+                    "the token was acknowledged or reclaimed before; its context died with whoever held it",
+                    minor=TransferMinor.NO_CLAIM,
+                )
+            result = decoded(*open_(key, token, self._identity), decode)
+            del self._keys[serial]
+        return result
+
+    def revoke(self, token: bytes) -> bool:
+        """Not possible: the key is in the worker's hands. Always OperationUnavailableError."""
+        self._serial_of(token)
+        raise OperationUnavailableError(
+            "a token sealed for a worker's channel cannot be revoked; stop the worker",
+            minor=TransferMinor.NOT_REVOCABLE,
+        )
+
+
+class ChannelReceiver(_Channel):
+    """The worker's end. Tokens open once each, also when threads of the front sent them out of order."""
+
+    @overload
+    def import_(self, token: bytes) -> tuple[OID, bytes]: ...
+    @overload
+    def import_(self, token: bytes, decode: Decode[T]) -> T: ...
+    def import_(self, token: bytes, decode: Decode[Any] | None = None) -> Any:
+        """RFC 2743 §2.2.9: mechanism and record of `token`, or what `decode` makes of them, once.
+
+        If `decode` raises, the token can still be imported. Statuses as of `Domain.import_`.
+        """
+        serial = self._serial_of(token)
+        with self._lock:
+            key, passed, chain = self._key_of(serial)
+            oid, record = open_(key, token, self._identity)
+            late = self._milliseconds() - name_expiry(token[4:HEADER_SIZE])
+            result = decoded(oid, record, decode) if late <= 0 else None
+            self._spend(serial, passed, chain)
+        if late > 0:
+            raise MissingContextError(
+                f"the token timed out {late / 1000:.1f} s ago, before this worker came to it; "
+                "the peer must authenticate anew, and the front should use more workers",
+                minor=TransferMinor.TIMED_OUT,
+            )
+        return result
+
+    def _key_of(self, serial: int) -> tuple[bytes, dict[int, bytes], bytes]:
+        """The token's key, those of tokens it overtook, and the ratchet behind it.
+
+        Changes nothing: whether the serial is true is known only when the seal opens.
+        """
+        if serial >= self._next + WINDOW:
+            raise MissingContextError(
+                "the token is too far ahead of those this worker has seen; tokens before it were not sent",
+                minor=TransferMinor.NO_CLAIM,
+            )
+        if serial < self._next:
+            kept = self._keys.get(serial)
+            if kept is None:
+                raise MissingContextError(
+                    "this worker has imported the token already; a token imports once",
+                    minor=TransferMinor.NO_CLAIM,
+                )
+            return kept, {}, self._chain
+        key, chain = _derive(self._chain, _TOKEN)
+        passed = {}
+        for number in range(self._next, serial):
+            passed[number] = key
+            key, chain = _derive(chain, _TOKEN)
+        return key, passed, chain
+
+    def _spend(self, serial: int, passed: dict[int, bytes], chain: bytes) -> None:
+        """From here on the token's key does not exist here."""
+        self._chain = chain
+        if serial >= self._next:
+            self._next = serial + 1
+        if passed or self._keys:
+            self._keys.update(passed)
+            self._keys.pop(serial, None)
+            # A sender that is at `_next` has given up whatever is a whole window older.
+            for old in [number for number in islice(self._keys, WINDOW) if number < self._next - WINDOW]:
+                del self._keys[old]
