@@ -46,6 +46,11 @@ def profile_of(enctype: int) -> Profile:
     return profile
 
 
+def key_size(enctype: int) -> int:
+    """Octets of a key. OperationUnavailableError for enctypes puregss lacks."""
+    return profile_of(enctype).key_size
+
+
 class Key:
     """A key of one encryption type. Immutable, safe for threads, and shy: nothing prints its octets."""
 
@@ -134,7 +139,7 @@ class Key:
 
     def bare(self) -> Key:
         """The same key without what earlier calls left with it: what a context of many thousands holds."""
-        return Key(self.enctype, self._material)
+        return Key(self.enctype, self._material) if self._kept else self
 
     def dangerous_material(self) -> bytes:
         """The key's octets."""

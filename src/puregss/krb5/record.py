@@ -1,0 +1,223 @@
+"""RFC 2743 §2.2.8: all that stays of an established Kerberos context, and its encoding for a transfer.
+
+What is not in the record cannot survive a transfer, so nothing may be kept beside it that cannot be
+derived from it again. The encoding is puregss's own: it stands inside a sealed interprocess token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from struct import Struct
+from struct import error as StructError
+from typing import Final
+
+from puregss.base.errors import InvalidTokenError, OperationUnavailableError
+from puregss.kcrypto.key import Key, key_size
+from puregss.krb5.principal import Principal
+from puregss.krb5.window import ROUND, WIDTH, SequenceWindow
+
+_VERSION: Final = 1
+
+_INITIATE: Final = 0x01
+_REPLAY: Final = 0x02
+_SEQUENCE: Final = 0x04
+_INITIATOR_SUBKEY: Final = 0x08
+_ACCEPTOR_SUBKEY: Final = 0x10
+_STARTTIME: Final = 0x20  # where it is not the authtime
+_RENEW_TILL: Final = 0x40  # where it is not 0
+_BITMAP: Final = 0x80  # where numbers are missing among the last ones
+_ACCEPTOR_REALM: Final = 0x100  # where it is not the initiator's
+_KNOWN_BITS: Final = 0x1FF
+
+_FIXED: Final = Struct(">BHII5s5sQQQ")
+_TIME: Final = 5  # octets, signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into four
+
+
+@dataclass(slots=True)
+class ContextRecord:
+    """One side of an established context. Times are seconds since 1970, 0 where the ticket has none.
+
+    `send_seq` is the number of the next token to send; `recv` knows the peer's. `flags` are those of
+    `RequirementFlag`, `ticket_flags` those of RFC 4120 §5.3 (bit 0 is the highest of 32). `authdata`
+    holds (ad-type, ad-data) of the ticket and the authenticator.
+    """
+
+    initiate: bool
+    flags: int
+    initiator: Principal
+    acceptor: Principal
+    authtime: int
+    starttime: int
+    endtime: int
+    renew_till: int
+    ticket_flags: int
+    session_key: Key
+    initiator_subkey: Key | None
+    acceptor_subkey: Key | None
+    send_seq: int
+    recv: SequenceWindow
+    authdata: tuple[tuple[int, bytes], ...] = field(default=(), repr=False)
+
+    @property
+    def message_key(self) -> Key:
+        """RFC 4121 §2: the acceptor's subkey if there is one, else the initiator's, else the ticket's session key."""
+        return self.acceptor_subkey or self.initiator_subkey or self.session_key
+
+
+def encode_record(record: ContextRecord) -> bytes:
+    """The record as octets: about 200, and the authorization data."""
+    recv = record.recv
+    bits = (
+        (_INITIATE if record.initiate else 0)
+        | (_REPLAY if recv.do_replay else 0)
+        | (_SEQUENCE if recv.do_sequence else 0)
+        | (_ACCEPTOR_REALM if record.acceptor.realm != record.initiator.realm else 0)
+    )
+    variable = [_encode_key(record.session_key)]
+    for bit, key in ((_INITIATOR_SUBKEY, record.initiator_subkey), (_ACCEPTOR_SUBKEY, record.acceptor_subkey)):
+        if key is not None:
+            bits |= bit
+            variable.append(_encode_key(key))
+    if record.starttime != record.authtime:
+        bits |= _STARTTIME
+        variable.append(_encode_time(record.starttime))
+    if record.renew_till:
+        bits |= _RENEW_TILL
+        variable.append(_encode_time(record.renew_till))
+    if recv.bitmap != _unbroken(recv.next):
+        bits |= _BITMAP
+        variable.append(recv.bitmap.to_bytes(8, "big"))
+    variable.append(_encode_principal(record.initiator, with_realm=True))
+    variable.append(_encode_principal(record.acceptor, with_realm=bits & _ACCEPTOR_REALM != 0))
+    for ad_type, ad_data in record.authdata:
+        variable += (ad_type.to_bytes(4, "big", signed=True), len(ad_data).to_bytes(4, "big"), ad_data)
+    fixed = _FIXED.pack(
+        _VERSION,
+        bits,
+        record.flags,
+        record.ticket_flags,
+        _encode_time(record.authtime),
+        _encode_time(record.endtime),
+        record.send_seq,
+        recv.base,
+        recv.next % ROUND,
+    )
+    return fixed + b"".join(variable)
+
+
+def decode_record(data: bytes) -> ContextRecord:
+    """The record in `data`. InvalidTokenError if it is malformed, OperationUnavailableError for another version."""
+    if data and data[0] != _VERSION:
+        raise OperationUnavailableError(
+            f"the context was written in format {data[0]}; this version of puregss reads format {_VERSION}"
+        )
+    try:
+        return _decode(data)
+    except (IndexError, StructError) as error:
+        raise InvalidTokenError("the encoded context is cut off") from error
+
+
+def _decode(data: bytes) -> ContextRecord:
+    _, bits, flags, ticket_flags, authtime, endtime, send_seq, base, expected = _FIXED.unpack_from(data)
+    if bits & ~_KNOWN_BITS:
+        raise InvalidTokenError("the encoded context has bits that format 1 does not know")
+    at = _FIXED.size
+    session_key, at = _decode_key(data, at)
+    initiator_subkey = acceptor_subkey = None
+    if bits & _INITIATOR_SUBKEY:
+        initiator_subkey, at = _decode_key(data, at)
+    if bits & _ACCEPTOR_SUBKEY:
+        acceptor_subkey, at = _decode_key(data, at)
+    starttime, renew_till = authtime, b""
+    if bits & _STARTTIME:
+        starttime, at = _take(data, at, _TIME)
+    if bits & _RENEW_TILL:
+        renew_till, at = _take(data, at, _TIME)
+    bitmap = _unbroken(expected)
+    if bits & _BITMAP:
+        written, at = _take(data, at, 8)
+        bitmap = int.from_bytes(written, "big")
+    initiator, at = _decode_principal(data, at, None)
+    acceptor, at = _decode_principal(data, at, None if bits & _ACCEPTOR_REALM else initiator.realm)
+    return ContextRecord(
+        initiate=bits & _INITIATE != 0,
+        flags=flags,
+        initiator=initiator,
+        acceptor=acceptor,
+        authtime=_decode_time(authtime),
+        starttime=_decode_time(starttime),
+        endtime=_decode_time(endtime),
+        renew_till=_decode_time(renew_till),
+        ticket_flags=ticket_flags,
+        session_key=session_key,
+        initiator_subkey=initiator_subkey,
+        acceptor_subkey=acceptor_subkey,
+        send_seq=send_seq,
+        recv=SequenceWindow(base, expected, bitmap, do_replay=bits & _REPLAY != 0, do_sequence=bits & _SEQUENCE != 0),
+        authdata=_decode_authdata(data, at),
+    )
+
+
+def _take(data: bytes, at: int, size: int) -> tuple[bytes, int]:
+    end = at + size
+    if end > len(data):
+        raise InvalidTokenError("the encoded context is cut off")
+    return data[at:end], end
+
+
+def _unbroken(expected: int) -> int:
+    """The bitmap of a window in which every number up to the expected one has arrived."""
+    return (1 << min(expected, WIDTH)) - 1
+
+
+def _encode_time(seconds: int) -> bytes:
+    return seconds.to_bytes(_TIME, "big", signed=True)
+
+
+def _decode_time(octets: bytes) -> int:
+    return int.from_bytes(octets, "big", signed=True)
+
+
+def _encode_key(key: Key) -> bytes:
+    return bytes((key.enctype,)) + key.dangerous_material()
+
+
+def _decode_key(data: bytes, at: int) -> tuple[Key, int]:
+    enctype = data[at]
+    try:
+        material, end = _take(data, at + 1, key_size(enctype))
+    except OperationUnavailableError as error:
+        raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
+    return Key(enctype, material), end
+
+
+def _encode_principal(principal: Principal, *, with_realm: bool) -> bytes:
+    texts = (*principal.components, principal.realm) if with_realm else principal.components
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    head = principal.name_type.to_bytes(4, "big", signed=True) + bytes((len(principal.components),))
+    return head + b"".join([len(text).to_bytes(2, "big") + text for text in encoded])
+
+
+def _decode_principal(data: bytes, at: int, realm: str | None) -> tuple[Principal, int]:
+    name_type = int.from_bytes(data[at : at + 4], "big", signed=True)
+    count = data[at + 4]
+    at += 5
+    texts = []
+    for _ in range(count if realm is not None else count + 1):
+        end = at + 2 + (data[at] << 8 | data[at + 1])
+        texts.append(data[at + 2 : end].decode("utf-8", "surrogateescape"))
+        at = end
+    if at > len(data):
+        raise InvalidTokenError("the encoded context is cut off")
+    if realm is None:
+        realm = texts.pop()
+    return Principal(tuple(texts), realm, name_type), at
+
+
+def _decode_authdata(data: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
+    elements = []
+    while at < len(data):
+        head, at = _take(data, at, 8)
+        ad_data, at = _take(data, at, int.from_bytes(head[4:], "big"))
+        elements.append((int.from_bytes(head[:4], "big", signed=True), ad_data))
+    return tuple(elements)
