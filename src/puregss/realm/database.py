@@ -28,10 +28,10 @@ class Entry:
 
     principal: Principal
     versions: list[KeyVersion]
-    password_derived: bool = False
     client: bool = True
     server: bool = True
     require_preauthentication: bool = True
+    ok_as_delegate: bool = False
     revoked: bool = False
     aliases: list[Principal] = field(default_factory=list)
 
@@ -43,11 +43,6 @@ class Entry:
     def keys(self) -> tuple[Key, ...]:
         """The keys of the newest version."""
         return self.versions[0].keys
-
-    @property
-    def salt(self) -> bytes:
-        """RFC 4120 §4: the default salt."""
-        return default_salt(self.principal)
 
     def find_keys(self, kvno: int | None, enctype: int) -> list[Key]:
         """The keys of that enctype, of one version or (kvno None) of all, the newest first."""
@@ -92,7 +87,6 @@ class Database:
         entry = Entry(
             principal,
             [KeyVersion(1, keys)],
-            password_derived=password is not None,
             client=client,
             server=server,
             require_preauthentication=require_preauthentication,
@@ -123,7 +117,6 @@ class Database:
         entry = self.get(principal)
         keys = self._make_keys(principal, password, [key.enctype for key in entry.keys])
         entry.versions.insert(0, KeyVersion(entry.kvno + 1, keys))
-        entry.password_derived = password is not None
         return entry.kvno
 
     def find(self, principal: Principal) -> Entry | None:
