@@ -42,8 +42,11 @@ class ClaimStore(Protocol):
     def outstanding(self) -> Iterator[bytes]:
         """The names of all claims, in no order."""
 
-    def sweep(self, now: int) -> int:
-        """Remove the claims that expired before `now` (milliseconds); how many there were."""
+    def sweep(self, now: int, tag: bytes) -> int:
+        """Remove the claims that expired before `now` (milliseconds); how many there were.
+
+        `tag` is the domain's own: a store on one machine removes claims of other tags too.
+        """
 
 
 class AsyncClaimStore(Protocol):
@@ -52,7 +55,7 @@ class AsyncClaimStore(Protocol):
     def put(self, name: bytes, secret: bytes, ttl: int) -> Awaitable[None]: ...
     def fetch(self, name: bytes) -> Awaitable[bytes | None]: ...
     def erase(self, name: bytes) -> Awaitable[bool]: ...
-    def sweep(self, now: int) -> Awaitable[int]: ...
+    def sweep(self, now: int, tag: bytes) -> Awaitable[int]: ...
 
 
 class MemoryStore:
@@ -97,5 +100,5 @@ class MemoryStore:
         with self._lock:
             return iter(tuple(self._claims))
 
-    def sweep(self, now: int) -> int:
+    def sweep(self, now: int, tag: bytes) -> int:
         return sum(self.erase(name) for name in self.outstanding() if name_expiry(name) < now)

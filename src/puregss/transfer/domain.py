@@ -251,8 +251,8 @@ class Domain:
         return await self._run_async(self._sweeping())
 
     def _sweeping(self) -> _Exchange[int]:
-        self._store.place()
-        return int((yield _StoreCall("sweep", (self._milliseconds(),))))
+        tag = self._identity()[:DOMAIN_TAG_SIZE]
+        return int((yield _StoreCall("sweep", (self._milliseconds(), tag))))
 
     # --- identity and time --------------------------------------------------------------------
 
