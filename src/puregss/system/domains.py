@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from puregss.base import era
 from puregss.base.errors import GSSError, OperationUnavailableError, UnauthorizedError
