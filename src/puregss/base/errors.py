@@ -145,8 +145,8 @@ class SupplementaryError(GSSError):
     application that tolerates loss or reordering (datagrams) can take the message from there.
     """
 
-    def __init__(self, message: str, *, result: Any = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, result: Any = None, minor: int = 0) -> None:
+        super().__init__(message, minor=minor)
         self.result = result
 
 

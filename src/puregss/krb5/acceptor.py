@@ -1,17 +1,94 @@
-"""RFC 4121 §4.1, RFC 4120 §3.2.3, §3.2.4: the acceptor's side of context establishment."""
+"""RFC 4121 §4.1, RFC 4120 §3.2.3, §3.2.4: the acceptor's side of context establishment.
+
+What goes wrong has these statuses; the minor is always Kerberos' own code (RFC 4120 §7.5.9):
+no key for the ticket NO_CRED; ticket or authenticator not sealed with the right key BAD_MIC; a token
+that is cut, malformed or contradicts itself DEFECTIVE_TOKEN; an expired ticket CREDENTIALS_EXPIRED;
+a replay DUPLICATE_TOKEN; other bindings BAD_BINDINGS; a path or address that is not allowed
+UNAUTHORIZED; an encryption type we lack UNAVAILABLE; clocks apart, and a replay cache that fails, FAILURE.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.mechanism import MechanismContext, Steps
+from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
+from puregss.base.flags import RequirementFlag
+from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
+from puregss.kcrypto.key import Key, random_key
+from puregss.krb5.acceptor_checks import check_address, check_authenticator, check_times
+from puregss.krb5.acceptor_keys import open_ticket
+from puregss.krb5.authenticator_checksum import (
+    CHECKSUM_TYPE,
+    AuthenticatorChecksum,
+    check_bindings,
+    decode_checksum,
+    hash_bindings,
+)
+from puregss.krb5.context import KerberosContext
+from puregss.krb5.delegation import decode_delegation
+from puregss.krb5.mechanism_authdata import channel_aware, negotiate_enctype
+from puregss.krb5.mechanism_error import error_token
+from puregss.krb5.mechanism_token import (
+    AP_REP,
+    AP_REP_USAGE,
+    AP_REQ,
+    AUTHENTICATOR_USAGE,
+    decode_token,
+    encode_token,
+    random_sequence_number,
+)
+from puregss.krb5.messages.ap import (
+    ApOption,
+    ApRep,
+    ApReq,
+    Authenticator,
+    EncApRepPart,
+    decode_ap_rep,
+    decode_ap_req,
+    decode_authenticator,
+    decode_enc_ap_rep_part,
+    encode_ap_rep,
+    encode_enc_ap_rep_part,
+)
+from puregss.krb5.messages.error import KrbErrorCode
+from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
+from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag, decode_ticket
 from puregss.krb5.ports import KeySource, ReplayCache, TransitPath
+from puregss.krb5.record import ContextRecord
+from puregss.krb5.transited import check_transited
+from puregss.krb5.window import SequenceWindow
 
 if TYPE_CHECKING:
     from puregss.krb5.ccache import CachedTicket
     from puregss.krb5.principal import Principal
+
+CLOCK_SKEW: Final = 300
+
+_CHECKSUM_USAGE: Final = 10
+
+_MUTUAL: Final = RequirementFlag.mutual_authentication.value
+_REPLAY: Final = RequirementFlag.replay_detection.value
+_SEQUENCE: Final = RequirementFlag.out_of_sequence_detection.value
+_DELEGATE: Final = RequirementFlag.delegate_to_peer.value
+_DCE: Final = RequirementFlag.dce_style.value
+_ANONYMITY: Final = RequirementFlag.anonymity.value
+_BOUND: Final = RequirementFlag.channel_bound.value
+_ALWAYS: Final = (RequirementFlag.confidentiality | RequirementFlag.integrity).value
+_ESTABLISHED: Final = (RequirementFlag.protection_ready | RequirementFlag.transferable).value
+
+
+class _Request(NamedTuple):
+    """An AP-REQ that passed its checks."""
+
+    part: EncTicketPart
+    service: Principal
+    session_key: Key
+    authenticator: Authenticator
+    subkey: Key | None
+    flags: int
 
 
 class Acceptor:
@@ -23,10 +100,6 @@ class Acceptor:
     After an error in its first step the acceptor may be given another token (the initiator's retry).
     """
 
-    context: MechanismContext | None
-    complete: bool
-    delegated: tuple[CachedTicket, ...]  # what the initiator delegated; the first is its TGT
-
     def __init__(
         self,
         *,
@@ -37,15 +110,205 @@ class Acceptor:
         clock: Clock,
         entropy: Entropy,
         transit_path: TransitPath | None = None,
+        clock_skew: int = CLOCK_SKEW,
     ) -> None:
-        self.context = None
+        self.context: KerberosContext | None = None
         self.complete = False
-        self.delegated = ()
+        self.delegated: tuple[CachedTicket, ...] = ()  # what the initiator delegated; the first is its TGT
+        self._keys = keys
+        self._principal = principal
+        self._bindings = bindings
+        self._replay_cache = replay_cache
+        self._clock = clock
+        self._entropy = entropy
+        self._transit_path = transit_path
+        self._skew = clock_skew
+        self._leg: Callable[[bytes], bytes | None] | None = self._accept_request
+        self._known: dict[str, Any] = {}
+        self._authenticator: Authenticator | None = None
 
     def step(self, token: bytes | None) -> Steps:
-        """Take a token of the initiator; returns the token to send, or None. Never yields."""
-        raise NotImplementedError
+        """Take a token of the initiator; returns the token to send, or None. Never yields.
+
+        On GSSError, `token` of the error is a KRB-ERROR for the initiator.
+        """
+        yield from ()
+        if self._leg is None:
+            raise GSSError("the context is established already; it takes no more context tokens")
+        try:
+            return self._leg(token or b"")
+        except GSSError as error:
+            if error.token is None:
+                error.token = error_token(error.minor, self._clock.now(), self._principal, self._authenticator)
+            raise
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
-        raise NotImplementedError
+        return dict(self._known)
+
+    # AP-REQ
+
+    def _accept_request(self, token: bytes) -> bytes | None:
+        token_id, message, framed = decode_token(token)
+        if token_id != AP_REQ:
+            raise InvalidTokenError(
+                f"the token is of the kind {token_id.hex() or 'nothing'}; an acceptor's first is an AP-REQ (0100)",
+                minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
+            )
+        request = self._verify(decode_ap_req(message))
+        self._authenticator = None
+        part, flags = request.part, request.flags
+        self._known = {
+            "initiator_name": part.client,
+            "acceptor_name": request.service,
+            "flags": RequirementFlag(flags),
+            "expiry": part.endtime,
+        }
+        first = request.authenticator.seq_number or 0
+        if not flags & (_MUTUAL | _DCE):
+            # Without an AP-REP there is nothing to tell the initiator a number in: both count from its own.
+            self._establish(request, first, None)
+            return None
+        bare = not framed or bool(flags & _DCE)
+        own = random_sequence_number(self._entropy)
+        enctype = negotiate_enctype(request.authenticator.authorization_data, request.session_key.enctype)
+        subkey = random_key(enctype, self._entropy)
+        reply = self._reply(request, own, subkey)
+        if flags & _DCE:
+            self._leg = lambda third: self._accept_third_leg(third, request, own, subkey)
+        else:
+            self._establish(request, own, subkey)
+        return reply if bare else encode_token(AP_REP, reply)
+
+    def _verify(self, request: ApReq) -> _Request:
+        """RFC 4120 §3.2.3, in the order that never answers before the seal is known to be the client's."""
+        if request.ap_options & ApOption.USE_SESSION_KEY:
+            raise InvalidTokenError(
+                "the initiator wants user-to-user authentication, which this acceptor has no TGT for",
+                minor=KrbErrorCode.KRB_AP_ERR_NO_TGT.minor,
+            )
+        part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
+        session_key = Key(part.key.keytype, part.key.keyvalue)
+        authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
+        now = self._clock.now()
+        check_authenticator(authenticator, part, now, self._skew)
+        check_times(part, now, self._skew)
+        check_address(part, self._bindings)
+        check_transited(part, service.realm, self._transit_path)
+        subkey = _key(authenticator.subkey)
+        flags = self._read_checksum(request, authenticator, session_key, subkey)
+        if part.flags & TicketFlag.ANONYMOUS:
+            flags |= _ANONYMITY
+        if self._replay_cache is not None:
+            mac = request.authenticator.cipher[-session_key.checksum_size :]
+            self._replay_cache.store(mac, int(now), authenticator.ctime)
+        return _Request(part, service, session_key, authenticator, subkey, flags)
+
+    def _read_checksum(self, request: ApReq, authenticator: Authenticator, session_key: Key, subkey: Key | None) -> int:
+        """The context's flags, after bindings and delegation have been dealt with."""
+        checksum = _decode_checksum(authenticator, session_key)
+        flags = checksum.flags & ~_DELEGATE
+        if request.ap_options & ApOption.MUTUAL_REQUIRED:
+            flags |= _MUTUAL
+        if check_bindings(checksum.bindings_hash, self._bindings, channel_aware(authenticator.authorization_data)):
+            flags |= _BOUND
+        if checksum.delegation is not None:
+            self.delegated = decode_delegation(checksum.delegation, session_key, subkey)
+            flags |= _DELEGATE
+        return flags
+
+    def _reply(self, request: _Request, own: int, subkey: Key) -> bytes:
+        """RFC 4120 §3.2.4: the AP-REP, with our sequence number and a subkey of our own."""
+        authenticator, session_key = request.authenticator, request.session_key
+        part = EncApRepPart(
+            authenticator.ctime,
+            authenticator.cusec,
+            EncryptionKey(subkey.enctype, subkey.dangerous_material()),
+            own,
+        )
+        cipher = session_key.encrypt(AP_REP_USAGE, encode_enc_ap_rep_part(part), self._entropy)
+        return encode_ap_rep(ApRep(EncryptedData(session_key.enctype, None, cipher)))
+
+    # DCE style
+
+    def _accept_third_leg(self, token: bytes, request: _Request, own: int, subkey: Key) -> None:
+        """MS-KILE §3.4.5.1: the initiator's AP-REP, which proves that it read our sequence number."""
+        token_id, message, _ = decode_token(token)
+        if token_id != AP_REP:
+            raise InvalidTokenError(
+                f"the token is of the kind {token_id.hex()}; the third of a DCE-style exchange is an AP-REP (0200)",
+                minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
+            )
+        cipher = decode_ap_rep(message).enc_part.cipher
+        part = decode_enc_ap_rep_part(request.session_key.decrypt(AP_REP_USAGE, cipher))
+        if part.seq_number != own:
+            raise InvalidTokenError(
+                "the initiator's AP-REP does not repeat the acceptor's sequence number; it belongs to another exchange",
+                minor=KrbErrorCode.KRB_AP_ERR_MUT_FAIL.minor,
+            )
+        self._establish(request, own, subkey)
+
+    def _establish(self, request: _Request, own: int, subkey: Key | None) -> None:
+        """Leave one record behind; everything else of the exchange is forgotten."""
+        part, flags = request.part, request.flags | _ESTABLISHED
+        record = ContextRecord(
+            initiate=False,
+            flags=flags,
+            initiator=part.client,
+            acceptor=request.service,
+            authtime=part.authtime,
+            starttime=part.start,
+            endtime=part.endtime,
+            renew_till=part.renew_till or 0,
+            ticket_flags=part.flags,
+            session_key=request.session_key,
+            initiator_subkey=request.subkey,
+            acceptor_subkey=subkey,
+            send_seq=own,
+            recv=SequenceWindow(
+                request.authenticator.seq_number or 0,
+                do_replay=bool(flags & _REPLAY),
+                do_sequence=bool(flags & _SEQUENCE),
+            ),
+            authdata=part.authorization_data,
+        )
+        self.context = KerberosContext(record, self._entropy)
+        self._known["flags"] = RequirementFlag(flags)
+        self.complete = True
+        self._leg = None
+
+
+def _open_authenticator(sealed: EncryptedData, session_key: Key) -> Authenticator:
+    if sealed.etype != session_key.enctype:
+        raise InvalidTokenError(
+            f"the authenticator has encryption type {sealed.etype} and the ticket's session key {session_key.enctype}",
+            minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
+        )
+    try:
+        plaintext = session_key.decrypt(AUTHENTICATOR_USAGE, sealed.cipher)
+    except BadMICError:
+        raise BadMICError(
+            "the authenticator does not open with the ticket's session key: it was altered, or whoever sent the ticket "
+            "does not hold its key",
+            minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
+        ) from None
+    return decode_authenticator(plaintext)
+
+
+def _decode_checksum(authenticator: Authenticator, session_key: Key) -> AuthenticatorChecksum:
+    """RFC 4121 §4.1.1. Who speaks plain RFC 4120 sends no checksum, or one over nothing, and wants all there is."""
+    checksum = authenticator.cksum
+    if checksum is not None and checksum.cksumtype == CHECKSUM_TYPE:
+        return decode_checksum(checksum.checksum)
+    if checksum is not None:
+        if checksum.cksumtype != session_key.checksum_type:
+            raise InvalidTokenError(
+                f"the authenticator's checksum is of type {checksum.cksumtype}; GSS-API's is 0x8003",
+                minor=KrbErrorCode.KRB_AP_ERR_INAPP_CKSUM.minor,
+            )
+        session_key.verify_checksum(_CHECKSUM_USAGE, b"", checksum.checksum)
+    return AuthenticatorChecksum(hash_bindings(None), _REPLAY | _SEQUENCE | _ALWAYS)
+
+
+def _key(key: EncryptionKey | None) -> Key | None:
+    return None if key is None else Key(key.keytype, key.keyvalue)

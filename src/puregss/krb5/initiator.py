@@ -2,16 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
+from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
-from puregss.base.mechanism import MechanismContext, Steps
+from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
+from puregss.kcrypto.key import Key, random_key
+from puregss.krb5.authenticator_checksum import CHECKSUM_TYPE, AuthenticatorChecksum, encode_checksum, hash_bindings
+from puregss.krb5.ccache import CachedTicket
+from puregss.krb5.context import KerberosContext
+from puregss.krb5.delegation import encode_delegation
+from puregss.krb5.initiator_tickets import forwarded_ticket, service_ticket
+from puregss.krb5.mechanism_authdata import offer_enctypes
+from puregss.krb5.mechanism_error import read_error
+from puregss.krb5.mechanism_token import (
+    AP_REP,
+    AP_REP_USAGE,
+    AP_REQ,
+    AUTHENTICATOR_USAGE,
+    KRB_ERROR,
+    decode_token,
+    encode_token,
+    random_sequence_number,
+)
+from puregss.krb5.messages.ap import (
+    ApOption,
+    ApRep,
+    ApReq,
+    Authenticator,
+    EncApRepPart,
+    decode_ap_rep,
+    decode_enc_ap_rep_part,
+    encode_ap_rep,
+    encode_ap_req,
+    encode_authenticator,
+    encode_enc_ap_rep_part,
+)
+from puregss.krb5.messages.error import KrbErrorCode
+from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey
+from puregss.krb5.messages.ticket import TicketFlag
 from puregss.krb5.ports import TicketStore
+from puregss.krb5.principal import Principal
+from puregss.krb5.record import ContextRecord
+from puregss.krb5.window import SequenceWindow
 
-if TYPE_CHECKING:
-    from puregss.krb5.principal import Principal
+_MUTUAL: Final = RequirementFlag.mutual_authentication.value
+_REPLAY: Final = RequirementFlag.replay_detection.value
+_SEQUENCE: Final = RequirementFlag.out_of_sequence_detection.value
+_DELEGATE: Final = RequirementFlag.delegate_to_peer.value
+_DELEGATE_BY_POLICY: Final = RequirementFlag.ok_as_delegate.value
+_DCE: Final = RequirementFlag.dce_style.value
+_ANONYMITY: Final = RequirementFlag.anonymity.value
+_ALWAYS: Final = (RequirementFlag.confidentiality | RequirementFlag.integrity).value
+_ASKED: Final = _MUTUAL | _REPLAY | _SEQUENCE | _DCE | (RequirementFlag.identify | RequirementFlag.extended_error).value
+_ESTABLISHED: Final = (RequirementFlag.protection_ready | RequirementFlag.transferable).value
+
+
+class _Plan(NamedTuple):
+    """What is to be established."""
+
+    ticket: CachedTicket
+    flags: int
+    expiry: int
+    delegation: bytes | None
+
+
+class _Sent(NamedTuple):
+    """What the initiator must remember of its AP-REQ."""
+
+    ctime: int
+    cusec: int
+    subkey: Key
+    sequence: int
 
 
 class Initiator:
@@ -21,9 +86,6 @@ class Initiator:
     what is asked of the KDC if a ticket must be fetched, and an upper bound of the context's own.
     Steps yield `KdcRequest` where a ticket is missing; the answer is the KDC's reply.
     """
-
-    context: MechanismContext | None
-    complete: bool
 
     def __init__(
         self,
@@ -37,13 +99,169 @@ class Initiator:
         lifetime: int | None = None,
         client: Principal | None = None,
     ) -> None:
-        self.context = None
+        self.context: KerberosContext | None = None
         self.complete = False
+        self._target = target
+        self._tickets = tickets
+        self._asked = int(flags)
+        self._bindings = bindings
+        self._clock = clock
+        self._entropy = entropy
+        self._lifetime = lifetime
+        self._client = client
+        self._offset = 0.0
+        self._retried = False
+        self._leg: Callable[[bytes | None], Steps] | None = self._begin
+        self._known: dict[str, Any] = {"acceptor_name": target}
 
     def step(self, token: bytes | None) -> Steps:
-        """First with None, then with each token of the acceptor; returns the token to send, or None."""
-        raise NotImplementedError
+        """First with None, then with each token of the acceptor; returns the token to send, or None.
+
+        MissingCredentialsError where there is no ticket and none can be fetched; BadMICError where the
+        answer is not the target's; GSSError with the peer's code where the peer refused.
+        """
+        if self._leg is None:
+            raise GSSError("the context is established already; it takes no more context tokens")
+        return (yield from self._leg(token))
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
-        raise NotImplementedError
+        return dict(self._known)
+
+    # AP-REQ
+
+    def _begin(self, token: bytes | None) -> Steps:
+        if token:
+            raise InvalidTokenError("an initiator speaks first: its first step takes no token")
+        client = self._client or self._tickets.default_principal
+        now = self._clock.now()
+        ticket = yield from service_ticket(self._tickets, client, self._target, now, self._lifetime, self._entropy)
+        flags = self._asked & _ASKED | _ALWAYS
+        if ticket.flags & TicketFlag.ANONYMOUS:
+            flags |= _ANONYMITY
+        delegation = None
+        by_policy = self._asked & _DELEGATE_BY_POLICY and ticket.flags & TicketFlag.OK_AS_DELEGATE
+        if self._asked & _DELEGATE or by_policy:
+            forwarded = yield from forwarded_ticket(self._tickets, client, now, self._entropy)
+            if forwarded is not None:
+                delegation = encode_delegation(forwarded, ticket.session_key, now, self._entropy)
+                flags |= _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
+        expiry = ticket.endtime if self._lifetime is None else min(ticket.endtime, int(now) + self._lifetime)
+        self._known = {
+            "initiator_name": ticket.client,
+            "acceptor_name": ticket.server,
+            "flags": RequirementFlag(flags),
+            "expiry": expiry,
+        }
+        return self._request(_Plan(ticket, flags, expiry, delegation))
+
+    def _request(self, plan: _Plan) -> bytes:
+        """RFC 4120 §3.2.2: the token with the AP-REQ."""
+        ticket, flags = plan.ticket, plan.flags
+        now = self._clock.now() + self._offset
+        key = ticket.session_key
+        sent = _Sent(
+            int(now),
+            int(now % 1 * 1_000_000),
+            random_key(key.enctype, self._entropy),
+            random_sequence_number(self._entropy),
+        )
+        answered = bool(flags & (_MUTUAL | _DCE))
+        checksum = encode_checksum(AuthenticatorChecksum(hash_bindings(self._bindings), flags, plan.delegation))
+        authenticator = Authenticator(
+            ticket.client,
+            Checksum(CHECKSUM_TYPE, checksum),
+            sent.cusec,
+            sent.ctime,
+            EncryptionKey(key.enctype, sent.subkey.dangerous_material()),
+            sent.sequence,
+            offer_enctypes(key.enctype) if answered else (),
+        )
+        cipher = key.encrypt(AUTHENTICATOR_USAGE, encode_authenticator(authenticator), self._entropy)
+        message = encode_ap_req(
+            ApReq(ApOption.MUTUAL_REQUIRED if answered else 0, ticket.ticket, EncryptedData(key.enctype, None, cipher))
+        )
+        if answered:
+            self._leg = lambda token: self._receive(token, plan, sent)
+        else:
+            self._establish(plan, sent, sent.sequence, None)
+        return message if flags & _DCE else encode_token(AP_REQ, message)
+
+    # AP-REP
+
+    def _receive(self, token: bytes | None, plan: _Plan, sent: _Sent) -> Steps:
+        yield from ()
+        token_id, message, _ = decode_token(token or b"")
+        if token_id == KRB_ERROR:
+            self._adopt_clock(message, plan.ticket)
+            return self._request(plan)
+        if token_id != AP_REP:
+            raise InvalidTokenError(
+                f"the token is of the kind {token_id.hex() or 'nothing'}; the acceptor's answer is an AP-REP (0200)",
+                minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
+            )
+        part = self._open_reply(message, plan.ticket, sent)
+        subkey = None if part.subkey is None else Key(part.subkey.keytype, part.subkey.keyvalue)
+        answer = self._third_leg(plan.ticket.session_key, part) if plan.flags & _DCE else None
+        self._establish(plan, sent, part.seq_number or 0, subkey)
+        return answer
+
+    def _open_reply(self, message: bytes, ticket: CachedTicket, sent: _Sent) -> EncApRepPart:
+        """RFC 4120 §3.2.5: only who holds the ticket's key can repeat our time."""
+        try:
+            plaintext = ticket.session_key.decrypt(AP_REP_USAGE, decode_ap_rep(message).enc_part.cipher)
+        except BadMICError:
+            raise BadMICError(
+                f"the answer is not {ticket.server}'s, or was altered: it is not sealed with the ticket's key",
+                minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
+            ) from None
+        part = decode_enc_ap_rep_part(plaintext)
+        if (part.ctime, part.cusec) != (sent.ctime, sent.cusec):
+            raise InvalidTokenError(
+                f"the answer of {ticket.server} belongs to another request: it repeats another time",
+                minor=KrbErrorCode.KRB_AP_ERR_MUT_FAIL.minor,
+            )
+        return part
+
+    def _third_leg(self, session_key: Key, part: EncApRepPart) -> bytes:
+        """MS-KILE §3.4.5.1, DCE style: an AP-REP of ours, without framing, that repeats the acceptor's number."""
+        answer = encode_enc_ap_rep_part(EncApRepPart(part.ctime, part.cusec, None, part.seq_number or 0))
+        cipher = session_key.encrypt(AP_REP_USAGE, answer, self._entropy)
+        return encode_ap_rep(ApRep(EncryptedData(session_key.enctype, None, cipher)))
+
+    def _adopt_clock(self, message: bytes, ticket: CachedTicket) -> None:
+        """Take the acceptor's time if clocks are what it complains of, once; raise what it says otherwise.
+
+        Nobody has authenticated this time, so it must lie within the ticket's life: who forges it gains an
+        authenticator that is good at another moment, but never longer than the ticket itself.
+        """
+        error, refusal = read_error(message, ticket.server)
+        skewed = error.error_code == KrbErrorCode.KRB_AP_ERR_SKEW
+        if not skewed or self._retried or not ticket.starttime <= error.stime <= ticket.endtime:
+            raise refusal
+        self._retried = True
+        self._offset = error.stime + error.susec / 1_000_000 - self._clock.now()
+
+    def _establish(self, plan: _Plan, sent: _Sent, received: int, subkey: Key | None) -> None:
+        """Leave one record behind; everything else of the exchange is forgotten."""
+        ticket, flags = plan.ticket, plan.flags | _ESTABLISHED
+        record = ContextRecord(
+            initiate=True,
+            flags=flags,
+            initiator=ticket.client,
+            acceptor=ticket.server,
+            authtime=ticket.authtime,
+            starttime=ticket.starttime or ticket.authtime,
+            endtime=plan.expiry,
+            renew_till=ticket.renew_till,
+            ticket_flags=ticket.flags,
+            session_key=ticket.session_key,
+            initiator_subkey=sent.subkey,
+            acceptor_subkey=subkey,
+            send_seq=sent.sequence,
+            recv=SequenceWindow(received, do_replay=bool(flags & _REPLAY), do_sequence=bool(flags & _SEQUENCE)),
+        )
+        self.context = KerberosContext(record, self._entropy)
+        self._known["flags"] = RequirementFlag(flags)
+        self.complete = True
+        self._leg = None

@@ -1,0 +1,57 @@
+"""RFC 4537, MS-KILE §3.2.5.8: what initiators tell in the authenticator's authorization data."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from puregss.base.errors import GSSError
+from puregss.kcrypto.enctypes import SUPPORTED
+from puregss.krb5.messages.fields import AuthorizationData, encode_authorization_data
+from puregss.krb5.messages.ticket import AD_IF_RELEVANT, relevant_authorization_data
+from puregss.wire.der import decode_all, encode_all, sequence
+
+_ETYPE_NEGOTIATION: Final = 129
+_KERB_AP_OPTIONS: Final = 143
+_CHANNEL_AWARE: Final = 0x4000
+
+
+@sequence
+class _EtypeList:
+    etypes: list[int]
+
+
+def offer_enctypes(session_enctype: int) -> AuthorizationData:
+    """The encryption types preferred to the session key's, best first, it being the last; nothing if there are none."""
+    if session_enctype not in SUPPORTED[1:]:
+        return ()
+    offer = SUPPORTED[: SUPPORTED.index(session_enctype) + 1]
+    negotiation = (_ETYPE_NEGOTIATION, encode_all(_EtypeList(etypes=list(offer))))
+    return ((AD_IF_RELEVANT, encode_authorization_data((negotiation,))),)
+
+
+def negotiate_enctype(elements: AuthorizationData, session_enctype: int) -> int:
+    """The encryption type of the acceptor's subkey: the first offered that we speak, else the session key's.
+
+    Only what the initiator prefers to the session key's type counts; it may list that one last, or not at all.
+    """
+    for kind, octets in _relevant(elements):
+        if kind == _ETYPE_NEGOTIATION:
+            offered = decode_all(_EtypeList, octets).etypes
+            return next((etype for etype in offered if etype in SUPPORTED), session_enctype)
+    return session_enctype
+
+
+def channel_aware(elements: AuthorizationData) -> bool:
+    """Whether the initiator declares that it sends bindings wherever it has a channel (KERB_AP_OPTIONS_CBT)."""
+    return any(
+        kind == _KERB_AP_OPTIONS and len(octets) >= 4 and int.from_bytes(octets[:4], "little") & _CHANNEL_AWARE
+        for kind, octets in _relevant(elements)
+    )
+
+
+def _relevant(elements: AuthorizationData) -> list[tuple[int, bytes]]:
+    """AD-IF-RELEVANT may be ignored by who cannot read it (RFC 4120 §5.2.6.1); so is one that is malformed."""
+    try:
+        return list(relevant_authorization_data(elements))
+    except GSSError:
+        return []

@@ -1,0 +1,46 @@
+"""RFC 4121 §4.1: context establishment tokens: framing, token identifier, Kerberos message."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from puregss.base.errors import BadMechanismError, InvalidTokenError
+from puregss.base.names import KERBEROS_ALIASES, MechType
+from puregss.base.ports import Entropy
+from puregss.wire.framing import decode_framed, encode_framed
+
+AP_REQ: Final = b"\x01\x00"
+AP_REP: Final = b"\x02\x00"
+KRB_ERROR: Final = b"\x03\x00"
+
+AUTHENTICATOR_USAGE: Final = 11
+AP_REP_USAGE: Final = 12
+"""Key usages of RFC 4120 §7.5.1."""
+
+_FRAMED: Final = 0x60
+_BARE: Final = {0x6E: AP_REQ, 0x6F: AP_REP, 0x7E: KRB_ERROR}
+"""First octet of an unframed message, [APPLICATION 14], 15 and 30: what Windows sends, and what DCE style is."""
+
+
+def encode_token(token_id: bytes, message: bytes) -> bytes:
+    """Frame a Kerberos message."""
+    return encode_framed(MechType.kerberos, token_id + message)
+
+
+def decode_token(token: bytes) -> tuple[bytes, bytes, bool]:
+    """The token identifier, the message and whether it was framed. BadMechanismError for another mechanism's token."""
+    if not token:
+        raise InvalidTokenError("the token is empty; a Kerberos exchange begins with an AP-REQ")
+    if token[0] != _FRAMED:
+        if (token_id := _BARE.get(token[0])) is None:
+            raise InvalidTokenError(f"the token begins with 0x{token[0]:02x}; neither GSS-API nor Kerberos begins so")
+        return token_id, token, False
+    oid, inner = decode_framed(token)
+    if oid != MechType.kerberos and oid not in KERBEROS_ALIASES:
+        raise BadMechanismError(f"the token is of the mechanism {oid}, not of Kerberos")
+    return inner[:2], inner[2:], True
+
+
+def random_sequence_number(entropy: Entropy) -> int:
+    """RFC 4120 §5.5.1: a first sequence number: random, not 0, and of 30 bits, for some peers treat it as signed."""
+    return (int.from_bytes(entropy(4)) & 0x3FFFFFFF) or 1
