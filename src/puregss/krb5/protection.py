@@ -58,13 +58,26 @@ class Protection:
     interrupted is ever used again.
     """
 
-    __slots__ = ("_clear_in", "_clear_out", "_entropy", "_in", "_key", "_mic_in", "_mic_out", "_opener", "_out",
-                 "_sealer", "_size")  # fmt: skip
+    __slots__ = (
+        "_clear_in",
+        "_clear_out",
+        "_entropy",
+        "_in",
+        "_key",
+        "_least",
+        "_mic_in",
+        "_mic_out",
+        "_opener",
+        "_out",
+        "_sealer",
+        "_size",
+    )
 
     def __init__(self, key: Key, *, initiate: bool, acceptor_subkey: bool, entropy: Entropy) -> None:
         self._key = key
         self._entropy = entropy
         self._size = key.checksum_size
+        self._least = wrap_overhead(key, True)
         self._out = _DIRECTIONS[not initiate, acceptor_subkey]
         self._in = _DIRECTIONS[initiate, acceptor_subkey]
         self._sealer: Sealer | None = None
@@ -107,6 +120,8 @@ class Protection:
         header = token[:HEADER]
         if header[:4] != self._in.sealed[:4] and not self._check_header(header, _WRAP) & SEALED:
             return self._unwrap_clear(header, token)
+        if len(token) < self._least:
+            raise InvalidTokenError("the token is too short to hold a confounder, a header and a checksum")
         if header[6:8] != b"\0\0":
             token = header + _unrotated(header, token)
         opener = self._opener or self._key.opener(self._in.seal_usage)
@@ -119,7 +134,7 @@ class Protection:
             raise InvalidTokenError("the token claims more filler than it holds")
         # RRC is not protected (§4.2.5): a relay may rotate what another has made.
         if inner[:6] != header[:6] or inner[8:] != header[8:]:
-            raise BadMICError("the token's header is not the one that was encrypted with the message")
+            raise InvalidTokenError("the token's header is not the one that was encrypted with the message")
         return plaintext[:end], True, int.from_bytes(header[8:], "big")
 
     def _unwrap_clear(self, header: bytes, token: bytes) -> tuple[bytes, bool, int]:
