@@ -16,19 +16,32 @@ from puregss.realm.faults import Faults
 from puregss.realm.server import LOOPBACK, MAX_CONNECTIONS, MAX_REQUEST, Server, bind_both
 
 
-def echo(request: bytes, datagram: bool) -> bytes | None:
-    """The request with a mark for the way it came; silence for b'silence'."""
-    return None if request == b"silence" else (b"U" if datagram else b"T") + request
+class Echo:
+    """Says the request with a mark for the way it came; nothing to b'silence'."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+
+    def answer(self, request: bytes, datagram: bool) -> bytes | None:
+        return None if request == b"silence" else (b"U" if datagram else b"T") + request
+
+    def too_long(self) -> bytes:
+        return b"too long"
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def echo() -> Echo:
+    return Echo()
 
 
 @pytest.fixture
-def server(faults: Faults) -> Iterator[Server]:
-    server = Server(echo, faults)
+def faults(echo: Echo) -> Faults:
+    return echo.faults
+
+
+@pytest.fixture
+def server(echo: Echo) -> Iterator[Server]:
+    server = Server(echo)
     server.start()
     yield server
     server.close()
@@ -69,7 +82,7 @@ def test_udp_and_tcp_share_a_port(server: Server) -> None:
 
 
 def test_starts_and_stops_quickly_and_frees_the_port() -> None:
-    server = Server(echo, Faults())
+    server = Server(Echo())
     before = time.monotonic()
     server.start()
     assert time.monotonic() - before < 0.3
@@ -80,7 +93,7 @@ def test_starts_and_stops_quickly_and_frees_the_port() -> None:
         server.close()
     server.close()  # a second time does nothing
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("puregss-kdc")]
-    again = Server(echo, Faults())
+    again = Server(Echo())
     again.start(port)
     assert datagram(again, b"hello") == b"Uhello"
     again.close()
@@ -92,14 +105,14 @@ def test_a_port_in_use_is_one_clear_sentence(kind: int) -> None:
         other.bind((LOOPBACK, 0))
         port = other.getsockname()[1]
         with pytest.raises(GSSError) as caught:
-            Server(echo, Faults()).start(port)
+            Server(Echo()).start(port)
     assert f"port {port} of 127.0.0.1 is in use" in caught.value.message
 
 
 @pytest.mark.parametrize("port", [-1, 70000])
 def test_a_port_that_is_none(port: int) -> None:
     with pytest.raises(GSSError, match="cannot be had"):
-        Server(echo, Faults()).start(port)
+        Server(Echo()).start(port)
 
 
 def test_a_free_port_is_free_for_both() -> None:
@@ -119,11 +132,11 @@ def test_silence(server: Server) -> None:
 
 
 def test_too_long_a_request_is_answered_once_and_hung_up_on(server: Server) -> None:
-    """The length is not believed: nothing is read, the answer is the one to an empty request."""
+    """The length is not believed: nothing is read, the answer says so."""
     for length in (MAX_REQUEST + 1, 0xFFFFFFFF):
         with connect(server) as client:
             client.sendall(length.to_bytes(4))
-            assert receive(client) == (1).to_bytes(4) + b"T"
+            assert receive(client) == (8).to_bytes(4) + b"too long"
             assert client.recv(1) == b""
 
 

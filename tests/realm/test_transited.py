@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from puregss.base.errors import InvalidTokenError
-from puregss.realm.transited import add_transited, expand_transited
+from puregss.krb5.transited import expand_transited
+from puregss.realm.transited import add_transited
 from tests.vectors import load
 
 VECTORS = load("transited")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from threading import Event, Thread
+from typing import Protocol
 
 from puregss.base.errors import GSSError
 from puregss.realm.faults import Faults
@@ -19,16 +19,24 @@ MAX_PENDING_DATAGRAMS = 256
 CONNECTION_TIMEOUT = 10.0
 _BIND_ATTEMPTS = 20
 
-Answer = Callable[[bytes, bool], bytes | None]
-"""`answer(request, is_datagram)`: the reply's octets, or None for silence. Never raises on hostile octets."""
+
+class Responder(Protocol):
+    """What stands behind the port. Neither method raises, whatever the octets."""
+
+    faults: Faults
+
+    def answer(self, request: bytes, datagram: bool) -> bytes | None:
+        """The reply's octets, or None for silence."""
+
+    def too_long(self) -> bytes:
+        """The reply to a request longer than anybody reads."""
 
 
 class Server:
     """One port of 127.0.0.1, UDP and TCP alike, served by a thread of its own."""
 
-    def __init__(self, answer: Answer, faults: Faults) -> None:
-        self._answer = answer
-        self._faults = faults
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
         self._thread: Thread | None = None
         self._ready = Event()
         self._connections = 0
@@ -76,7 +84,7 @@ class Server:
     async def _datagram(self, transport: asyncio.DatagramTransport, request: bytes, peer: tuple[str, int]) -> None:
         reply = await self._reply(request, datagram=True)
         if reply is not None and not transport.is_closing():
-            transport.sendto(reply[: self._faults.truncate], peer)
+            transport.sendto(reply[: self._responder.faults.truncate], peer)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
@@ -95,19 +103,21 @@ class Server:
         async with asyncio.timeout(CONNECTION_TIMEOUT):
             length = int.from_bytes(await reader.readexactly(4), "big")
             # The high bit announces an extension nobody has defined; too long a message is refused alike.
-            request = await reader.readexactly(length) if length <= MAX_REQUEST else b""
-        reply = await self._reply(request, datagram=False)
+            readable = length <= MAX_REQUEST
+            request = await reader.readexactly(length) if readable else b""
+        reply = await self._reply(request, datagram=False) if readable else self._responder.too_long()
         if reply is None:
             return False
-        writer.write(len(reply).to_bytes(4, "big") + reply[: self._faults.truncate])
+        truncate = self._responder.faults.truncate
+        writer.write(len(reply).to_bytes(4, "big") + reply[:truncate])
         async with asyncio.timeout(CONNECTION_TIMEOUT):
             await writer.drain()
-        return length <= MAX_REQUEST and self._faults.truncate is None
+        return readable and truncate is None
 
     async def _reply(self, request: bytes, *, datagram: bool) -> bytes | None:
-        reply = self._answer(request, datagram)
-        if reply is not None and self._faults.delay:
-            await asyncio.sleep(self._faults.delay)
+        reply = self._responder.answer(request, datagram)
+        if reply is not None and self._responder.faults.delay:
+            await asyncio.sleep(self._responder.faults.delay)
         return reply
 
 

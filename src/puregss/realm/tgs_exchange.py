@@ -12,13 +12,13 @@ from puregss.krb5.messages.fields import AuthorizationData, decode_authorization
 from puregss.krb5.messages.kdc import TGS_REP, KdcOption, KdcReq, KdcReqBody
 from puregss.krb5.messages.ticket import TicketFlag, decode_ticket
 from puregss.krb5.principal import Principal, tgs_principal
+from puregss.krb5.transited import DOMAIN_X500_COMPRESS, expand_transited
 from puregss.realm.database import Entry
 from puregss.realm.header import Header, open_header, open_ticket
 from puregss.realm.policy import derived_terms
 from puregss.realm.refusal import Refusal
 from puregss.realm.state import RealmState
 from puregss.realm.tickets import (
-    DOMAIN_X500_COMPRESS,
     Grant,
     ReplyKey,
     issued_flags,
@@ -27,7 +27,7 @@ from puregss.realm.tickets import (
     session_key,
     with_faults,
 )
-from puregss.realm.transited import add_transited, expand_transited
+from puregss.realm.transited import add_transited
 
 AUTHDATA_SESSION_USAGE = 4
 AUTHDATA_SUBKEY_USAGE = 5

@@ -20,11 +20,12 @@ from puregss.krb5.messages.ticket import (
     encode_ticket,
 )
 from puregss.krb5.principal import Principal
+from puregss.krb5.transited import DOMAIN_X500_COMPRESS
+from puregss.realm.database import Entry
 from puregss.realm.policy import Terms
 from puregss.realm.refusal import Refusal
 from puregss.realm.state import RealmState
 
-DOMAIN_X500_COMPRESS = 1
 TICKET_USAGE = 2
 _EXPIRED_BY = 600
 
@@ -122,6 +123,19 @@ def reply(
             EncryptedData(key.enctype, reply_key.kvno, cipher),
         )
     )
+
+
+def mint(
+    state: RealmState, client: Principal, server: Principal, entry: Entry, now: int, life: int, flags: int
+) -> tuple[Grant, bytes]:
+    """A ticket nobody asked for. With a `life` below 0 it ended so many seconds ago."""
+    start = now if life > 0 else now + life - 1
+    renew_till = start + state.policy.max_renewable_life if flags & TicketFlag.RENEWABLE else None
+    flags |= issued_flags(delegate=entry.ok_as_delegate) | (TicketFlag.INITIAL if server.is_tgs else 0)
+    terms = with_faults(state, Terms(flags, start, start, now + life, renew_till))
+    key = entry.keys[0]
+    grant = Grant(client, server, terms, random_key(key.enctype, state.entropy))
+    return grant, seal_ticket(grant, key, entry.kvno, state.entropy)
 
 
 def session_key(state: RealmState, wanted: Sequence[int], keys: Sequence[Key]) -> Key:
