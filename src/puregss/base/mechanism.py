@@ -69,10 +69,17 @@ class MechanismContext(Protocol):
 
 
 class Establishment(Protocol):
-    """A context on its way. `context` is set as soon as it is established, or protection-ready."""
+    """A context on its way."""
 
-    context: MechanismContext | None
-    complete: bool
+    @property
+    def context(self) -> MechanismContext | None:
+        """What stays; there as soon as the context is established or protection-ready."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the context is established."""
+        ...
 
     def step(self, token: bytes | None) -> Steps: ...
 

@@ -1,0 +1,398 @@
+"""RFC 2743 §2.2, §2.3: security contexts, from the first token to export or deletion."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Literal, NamedTuple, NoReturn, Self
+
+from puregss.base import era
+from puregss.base.bindings import ChannelBindings
+from puregss.base.errors import (
+    BadMechanismError,
+    ExpiredContextError,
+    GSSError,
+    InvalidTokenError,
+    MissingContextError,
+    OperationUnavailableError,
+    SupplementaryError,
+)
+from puregss.base.flags import RequirementFlag
+from puregss.base.mechanism import Establishment, MechanismContext
+from puregss.base.names import KERBEROS_ALIASES, MechType
+from puregss.base.oid import OID
+from puregss.gss import world as worlds
+from puregss.gss.credentials import Credentials
+from puregss.gss.domains import AsyncDomain, Exporter, Importer, restorer
+from puregss.gss.driver import run, run_async
+from puregss.gss.name import Name
+from puregss.gss.world import World
+from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.context import KerberosContext
+from puregss.krb5.initiator import Initiator
+from puregss.krb5.memory import MemoryTickets
+from puregss.transfer.domain import DEFAULT_TTL, EXPORTED
+
+DEFAULT_FLAGS = (
+    RequirementFlag.mutual_authentication | RequirementFlag.replay_detection | RequirementFlag.out_of_sequence_detection
+)
+LIFETIME_SKEW = 300.0  # seconds that clocks may differ, where lifetimes are enforced (RFC 4120 §8.2)
+
+
+class WrapResult(NamedTuple):
+    """What `wrap` gives: the token for the peer, and whether it is confidential."""
+
+    message: bytes
+    encrypted: bool
+
+
+class UnwrapResult(NamedTuple):
+    """What `unwrap` gives: the peer's message, whether it was confidential, the quality of protection (0)."""
+
+    message: bytes
+    encrypted: bool
+    qop: int
+
+
+class SecurityContext:
+    """A security context, held by this process alone.
+
+    With `name` it initiates towards that peer, without it accepts; `usage` says so explicitly.
+    `creds` come from the environment where none are given. `flags` are the initiator's requests
+    (default: mutual authentication, replay and sequence detection), `lifetime` its wish in seconds,
+    `channel_bindings` what ties the context to the channel under it. `token` is an interprocess
+    token instead of all these: the context is imported through `domain` (RFC 2743 §2.2.9).
+    With `enforce_lifetime` per-message calls stop 300 s after the context expired; without, they
+    go on, as long sessions with every other implementation expect.
+
+    A context is not copied, pickled or used after fork(): see `export`. All methods may be called
+    from several threads.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_deadline",
+        "_delegated",
+        "_era",
+        "_establishment",
+        "_live",
+        "_stepping",
+        "_usage",
+        "_why_dead",
+        "_world",
+    )
+
+    _live: MechanismContext | None
+    _establishment: Establishment | None
+    _stepping: Lock | None
+    _delegated: Credentials | None
+    _deadline: float | None
+    _usage: Literal["initiate", "accept"]
+
+    def __init__(
+        self,
+        *,
+        name: Name | None = None,
+        creds: Credentials | None = None,
+        lifetime: int | None = None,
+        flags: RequirementFlag | int | None = None,
+        mech: OID | None = None,
+        channel_bindings: ChannelBindings | None = None,
+        usage: Literal["initiate", "accept"] | None = None,
+        token: bytes | None = None,
+        domain: Importer | None = None,
+        world: World | None = None,
+        enforce_lifetime: bool = False,
+    ) -> None:
+        self._prepare(world, enforce_lifetime)
+        if token is not None:
+            if name or creds or usage or flags is not None or mech or channel_bindings:
+                raise TypeError("an imported context takes a token, a domain and a world, and nothing else")
+            self._adopt((domain or self._world.transfer_domain()).import_(token, restorer(self._world)))
+            return
+        if mech is not None and mech != MechType.kerberos and mech not in KERBEROS_ALIASES:
+            raise BadMechanismError(f"puregss cannot establish contexts of the mechanism {mech}")
+        self._usage = usage or ("accept" if name is None else "initiate")
+        self._stepping = Lock()
+        if self._usage == "accept":
+            self._establishment = self._acceptor(creds, channel_bindings)
+        else:
+            if name is None:
+                raise TypeError("an initiator needs the name of its peer")
+            wanted = DEFAULT_FLAGS if flags is None else RequirementFlag(flags)
+            self._establishment = self._initiator(name, creds, wanted, channel_bindings, lifetime)
+
+    def _prepare(self, world: World | None, enforce_lifetime: bool) -> None:
+        self._world = world or worlds.default()
+        self._era = era.current
+        self._live = None
+        self._establishment = None
+        self._stepping = None
+        self._delegated = None
+        self._deadline = float("inf") if enforce_lifetime else None
+        self._why_dead = ""
+
+    @classmethod
+    def of_mechanism(
+        cls, context: MechanismContext, *, world: World | None = None, enforce_lifetime: bool = False
+    ) -> Self:
+        """The handle of an established mechanism context."""
+        handle = cls.__new__(cls)
+        handle._prepare(world, enforce_lifetime)
+        handle._adopt(context)
+        return handle
+
+    def _initiator(
+        self,
+        name: Name,
+        creds: Credentials | None,
+        flags: RequirementFlag,
+        bindings: ChannelBindings | None,
+        lifetime: int | None,
+    ) -> Initiator:
+        return Initiator(
+            target=name.principal(self._world),
+            tickets=creds.tickets if creds else self._world.ticket_store(None),
+            flags=flags,
+            bindings=bindings,
+            clock=self._world.clock,
+            entropy=self._world.entropy,
+            lifetime=lifetime,
+        )
+
+    def _acceptor(self, creds: Credentials | None, bindings: ChannelBindings | None) -> Acceptor:
+        return Acceptor(
+            keys=creds.keys if creds else self._world.key_source(None),
+            principal=creds.acceptor_principal() if creds else None,
+            bindings=bindings,
+            replay_cache=self._world.replay_cache(),
+            clock=self._world.clock,
+            entropy=self._world.entropy,
+        )
+
+    # Establishment (RFC 2743 §2.2.1, §2.2.2)
+
+    def step(self, token: bytes | None = None) -> bytes | None:
+        """Take the peer's token (None for an initiator's first step) and return the one to send, if any.
+
+        `complete` tells when to stop. May wait for a KDC: see `step_async`. On GSSError the context
+        is beyond use, and the error's `token`, where not None, should be sent to the peer.
+        """
+        establishment, stepping = self._begin_step()
+        try:
+            answer = run(establishment.step(token), self._world.exchange)
+            self._settle(establishment)
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        finally:
+            stepping.release()
+        return answer
+
+    async def step_async(self, token: bytes | None = None) -> bytes | None:
+        """The same for asyncio: waits for KDCs without blocking the event loop. Cancelling abandons the context."""
+        establishment, stepping = self._begin_step()
+        try:
+            answer = await run_async(establishment.step(token), self._world.exchange_async)
+            self._settle(establishment)
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        finally:
+            stepping.release()
+        return answer
+
+    def _begin_step(self) -> tuple[Establishment, Lock]:
+        establishment, stepping = self._establishment, self._stepping
+        if establishment is None or stepping is None:
+            if self._live is None:
+                raise self._no_context()
+            raise GSSError("the context is established already; it takes no more context tokens")
+        era.check(self._era, "context")
+        if not stepping.acquire(blocking=False):
+            raise GSSError("another thread or task is stepping this context; a context takes one token at a time")
+        return establishment, stepping
+
+    def _settle(self, establishment: Establishment) -> None:
+        if establishment.context is not None and self._live is None:
+            self._adopt(establishment.context)
+        if isinstance(establishment, Acceptor) and establishment.delegated:
+            self._delegated = Credentials.of_tickets(MemoryTickets(establishment.delegated), self._world)
+        if establishment.complete:
+            self._establishment = self._stepping = None
+
+    def _adopt(self, context: MechanismContext) -> None:
+        self._live = context
+        self._usage = "initiate" if context.locally_initiated else "accept"
+        if self._deadline is not None:
+            self._deadline = context.expiry + LIFETIME_SKEW
+
+    def _abandon(self, error: BaseException) -> None:
+        cause = error.message if isinstance(error, GSSError) else type(error).__name__
+        self._die(f"establishment failed: {cause}")
+
+    # The states of a context
+
+    def _context(self) -> MechanismContext:
+        """The live mechanism context; MissingContextError in every other state."""
+        live = self._live
+        if live is None or self._era is not era.current:
+            raise self._no_context()
+        return live
+
+    def _protecting(self) -> MechanismContext:
+        """The live mechanism context for a per-message call, which alone may be refused for age."""
+        if self._deadline is not None and self._world.clock.now() > self._deadline:
+            raise ExpiredContextError("the context's lifetime is over; establish a new one with a fresh ticket")
+        return self._context()
+
+    def _no_context(self) -> GSSError:
+        try:
+            era.check(self._era, "context")
+        except MissingContextError as inherited:
+            return inherited
+        return MissingContextError(self._why_dead or "the context is not established yet; go on with step()")
+
+    def _die(self, why: str) -> None:
+        live = self._live
+        self._live = self._establishment = self._stepping = self._delegated = None
+        self._why_dead = why
+        if live is not None:
+            with live.lock:
+                live.kill(why)
+
+    def delete(self) -> None:
+        """GSS_Delete_sec_context (RFC 2743 §2.2.3). No token is sent (RFC 4121 §4.3). Twice does nothing."""
+        if not self._why_dead:
+            self._die("the context was deleted")
+
+    # Inquiry (RFC 2743 §2.2.6)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the context is established."""
+        return self._live is not None and self._establishment is None and self._era is era.current
+
+    @property
+    def usage(self) -> Literal["initiate", "accept"]:
+        """Which side of the context this is."""
+        return self._usage
+
+    @property
+    def locally_initiated(self) -> bool:
+        """Whether this side initiated."""
+        return self._usage == "initiate"
+
+    @property
+    def mech(self) -> OID:
+        """The mechanism."""
+        return MechType.kerberos
+
+    @property
+    def lifetime(self) -> int:
+        """Whole seconds left, 0 when expired."""
+        return max(0, int(self._context().expiry - self._world.clock.now()))
+
+    @property
+    def initiator_name(self) -> Name:
+        """The initiator's mechanism name."""
+        return Name.of_principal(self._kerberos().initiator_name)
+
+    @property
+    def target_name(self) -> Name:
+        """The acceptor's mechanism name."""
+        return Name.of_principal(self._kerberos().acceptor_name)
+
+    @property
+    def actual_flags(self) -> RequirementFlag:
+        """What the context gives; while establishing, what is known of it so far."""
+        if self._live is None and self._establishment is not None:
+            return RequirementFlag(self._establishment.inquire().get("flags", 0))
+        return self._context().flags
+
+    @property
+    def delegated_creds(self) -> Credentials | None:
+        """What an accepted peer delegated, or None."""
+        self._context()
+        return self._delegated
+
+    def _kerberos(self) -> KerberosContext:
+        context = self._context()
+        assert isinstance(context, KerberosContext)
+        return context
+
+    # Per-message calls (RFC 2743 §2.3)
+
+    def wrap(self, message: bytes, encrypt: bool) -> WrapResult:
+        """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
+        return WrapResult(self._protecting().wrap(message, encrypt), encrypt)
+
+    def unwrap(self, message: bytes) -> UnwrapResult:
+        """GSS_Unwrap: the peer's message out of its token.
+
+        BadMICError or InvalidTokenError for a token that is not the peer's or was altered; a
+        SupplementaryError (with `result`) for a sound one that is a duplicate, old or out of order.
+        """
+        try:
+            plain, encrypted = self._protecting().unwrap(message)
+        except SupplementaryError as error:
+            plain, encrypted = error.result
+            error.result = UnwrapResult(plain, encrypted, 0)
+            raise
+        return UnwrapResult(plain, encrypted, 0)
+
+    def get_signature(self, message: bytes) -> bytes:
+        """GSS_GetMIC: a token that vouches for `message` without containing it."""
+        return self._protecting().get_mic(message)
+
+    def verify_signature(self, message: bytes, mic: bytes) -> int:
+        """GSS_VerifyMIC: returns the quality of protection (0). Errors as for `unwrap`."""
+        self._protecting().verify_mic(message, mic)
+        return 0
+
+    def get_wrap_size_limit(self, desired_output_size: int, encrypted: bool = True) -> int:
+        """GSS_Wrap_size_limit: the longest message in bytes whose token fits into `desired_output_size`."""
+        return self._context().wrap_size_limit(desired_output_size, encrypted)
+
+    def encrypt(self, message: bytes) -> bytes:
+        """`wrap` with confidentiality, the token alone."""
+        return self.wrap(message, True).message
+
+    def decrypt(self, message: bytes) -> bytes:
+        """`unwrap` for messages that must have been confidential; InvalidTokenError if one was not."""
+        result = self.unwrap(message)
+        if not result.encrypted:
+            raise InvalidTokenError("the peer's message was protected, but not confidential")
+        return result.message
+
+    # Transfer (RFC 2743 §2.2.8)
+
+    def export(self, domain: Exporter | None = None, ttl: float = DEFAULT_TTL) -> bytes:
+        """GSS_Export_sec_context: the context as a token that exactly one process may import, once.
+
+        The token can be imported for `ttl` seconds through the same `domain` (default: the
+        environment's). From here on this handle answers MissingContextError; if the export fails,
+        there is no token and the context is as usable as before.
+        """
+        token = (domain or self._world.transfer_domain()).export(self._exportable(), ttl)
+        self._die(EXPORTED)
+        return token
+
+    async def export_async(self, domain: AsyncDomain | None = None, ttl: float = DEFAULT_TTL) -> bytes:
+        """The same for domains that wait on a network. Cancelled, it leaves the context as before."""
+        token = await (domain or self._world.transfer_domain()).export_async(self._exportable(), ttl)
+        self._die(EXPORTED)
+        return token
+
+    def _exportable(self) -> MechanismContext:
+        if self._establishment is not None:
+            raise OperationUnavailableError("the context is not established yet; export it when it is complete")
+        return self._context()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a security context lives in one process at a time: move it with export(), never copy or pickle it"
+        )
+
+    def __repr__(self) -> str:
+        state = self._why_dead or ("established" if self.complete else "establishing")
+        return f"<SecurityContext {self._usage}: {state}>"

@@ -1,0 +1,51 @@
+"""RFC 2743 §2.2.8, §2.2.9: what exports and imports a context, as the calls see it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeVar
+
+from puregss.base.errors import OperationUnavailableError
+from puregss.base.mechanism import MechanismContext
+from puregss.base.names import MechType
+from puregss.base.oid import OID
+from puregss.gss.world import World
+from puregss.krb5.context import KerberosContext
+from puregss.transfer.domain import Decode, Exportable
+
+T = TypeVar("T")
+
+
+class Exporter(Protocol):
+    """Where a context can go: a `TransferDomain`, or the front's end of a worker's channel."""
+
+    def export(self, source: Exportable, ttl: float) -> bytes: ...
+
+
+class Importer(Protocol):
+    """Where a context can come from: a `TransferDomain`, or the worker's end of its channel."""
+
+    def import_(self, token: bytes, decode: Decode[T]) -> T: ...
+
+
+class Reclaimer(Protocol):
+    """Where an exporter can take back what nobody imported: a `TransferDomain`, or the front's end of a channel."""
+
+    def reclaim(self, token: bytes, decode: Decode[T]) -> T: ...
+
+
+class AsyncDomain(Protocol):
+    """A domain that can be waited for: a `TransferDomain`."""
+
+    async def export_async(self, source: Exportable, ttl: float) -> bytes: ...
+    async def import_async(self, token: bytes, decode: Decode[Any]) -> Any: ...
+
+
+def restorer(world: World) -> Decode[MechanismContext]:
+    """What makes a live mechanism context of the contents of a token whose seal has been opened."""
+
+    def restore(oid: OID, body: bytes) -> MechanismContext:
+        if oid != MechType.kerberos:
+            raise OperationUnavailableError(f"the token holds a context of the mechanism {oid}, which puregss lacks")
+        return KerberosContext.restore(body, world.entropy)
+
+    return restore

@@ -1,0 +1,36 @@
+"""RFC 2743 §2.2.9: contexts that come from another process, or come back from one that died."""
+
+from __future__ import annotations
+
+from puregss.gss import world as worlds
+from puregss.gss.context import SecurityContext
+from puregss.gss.domains import AsyncDomain, Importer, Reclaimer, restorer
+from puregss.gss.world import World
+
+
+def import_context(token: bytes, domain: Importer | None = None, *, world: World | None = None) -> SecurityContext:
+    """GSS_Import_sec_context (RFC 2743 §2.2.9): the context in `token`, alive in this process from now on.
+
+    MissingContextError where the token was imported, revoked, never issued or timed out;
+    InvalidTokenError where it was altered; UnauthorizedError where this process has no right to it.
+    """
+    return SecurityContext(token=token, domain=domain, world=world)
+
+
+async def import_context_async(
+    token: bytes, domain: AsyncDomain | None = None, *, world: World | None = None
+) -> SecurityContext:
+    """The same for domains that wait on a network."""
+    world = world or worlds.default()
+    context = await (domain or world.transfer_domain()).import_async(token, restorer(world))
+    return SecurityContext.of_mechanism(context, world=world)
+
+
+def reclaim_context(token: bytes, domain: Reclaimer, *, world: World | None = None) -> SecurityContext:
+    """The exporter's own context back, whose importer died before it imported.
+
+    MissingContextError if somebody imported it after all. Of a worker's channel only when the
+    worker's death is certain (`ChannelSender.worker_died`); until then OperationUnavailableError.
+    """
+    world = world or worlds.default()
+    return SecurityContext.of_mechanism(domain.reclaim(token, restorer(world)), world=world)

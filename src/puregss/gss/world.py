@@ -1,0 +1,63 @@
+"""What the calls of RFC 2743 need of the world around them, as one port.
+
+Every Credentials and SecurityContext may be given a world of its own, so that two threads can use
+two realms; whoever gives none gets the process's own, which the front door installs.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from puregss.base.mechanism import KdcRequest
+from puregss.base.ports import Clock, Entropy
+from puregss.krb5.ports import KeySource, RealmMap, ReplayCache, TicketStore
+from puregss.transfer.domain import Domain
+
+
+class World(RealmMap, Protocol):
+    """Clock, randomness, files, KDCs. Methods raise GSSError with a sentence a person can act on."""
+
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def entropy(self) -> Entropy: ...
+
+    def key_source(self, name: str | None) -> KeySource:
+        """The keytab `name`, or the default one."""
+        ...
+
+    def ticket_store(self, name: str | None) -> TicketStore:
+        """The credential cache `name`, or the default one."""
+        ...
+
+    def replay_cache(self) -> ReplayCache | None:
+        """Where acceptors remember authenticators; None where the administrator switched it off."""
+        ...
+
+    def exchange(self, request: KdcRequest) -> bytes:
+        """Send a request to a KDC of its realm and wait for the answer."""
+        ...
+
+    async def exchange_async(self, request: KdcRequest) -> bytes:
+        """The same without blocking the event loop."""
+        ...
+
+    def transfer_domain(self) -> Domain:
+        """The default transfer domain."""
+        ...
+
+
+_installed: World | None = None
+
+
+def install(world: World) -> None:
+    """Make `world` the one that is used where none is given."""
+    global _installed
+    _installed = world
+
+
+def default() -> World:
+    """The installed world."""
+    if _installed is None:
+        raise RuntimeError("no world is installed; import puregss, or pass world=")
+    return _installed
