@@ -135,7 +135,7 @@ class CLibrary:
         bound = _bindings(bindings)
 
         def step(token: bytes | None) -> tuple[bytes, bool]:
-            output = _Buffer()
+            output, delegated = _Buffer(), c_void_p()
             major = self._call(
                 "gss_accept_sec_context",
                 byref(context.handle),
@@ -147,9 +147,11 @@ class CLibrary:
                 byref(output),
                 None,
                 None,
-                byref(context.delegated),
+                byref(delegated),
                 output=output,
             )
+            if delegated.value:  # given in the first leg only
+                context.delegated = delegated
             return output.octets(), major == 0
 
         context = _Context(step)

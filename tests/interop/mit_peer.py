@@ -89,7 +89,7 @@ class MitLibrary:
                 token, acceptor_creds=credential, context=context.handle, channel_bindings=_bindings(bindings)
             )
             context.handle = result.context
-            context.delegated = result.delegated_creds
+            context.delegated = context.delegated or result.delegated_creds  # not given again in the third leg
             return result.token, not result.more_steps
 
         context = _Context(step)
