@@ -26,6 +26,7 @@ from puregss.krb5.keytab import KeytabEntry, encode_keytab
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import MINOR_BASE
 from puregss.krb5.messages.ticket import TicketFlag
+from puregss.krb5.ports import ServiceKey
 from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal, tgs_principal
 from puregss.realm.configuration import krb5_conf
 from puregss.realm.database import Database, Entry
@@ -162,14 +163,25 @@ class Realm:
 
     def keytab_bytes(self, *names: str) -> bytes:
         """The same keytab as octets."""
-        entries = [self._state.database.get(self.principal(name)) for name in names] or self._services()
         now = int(self.now())
         return encode_keytab(
-            KeytabEntry(principal, entry.kvno, key.enctype, key.dangerous_material(), now)
+            KeytabEntry(held.principal, held.kvno, held.key.enctype, held.key.dangerous_material(), now)
+            for held in self.service_keys(*names)
+        )
+
+    def service_keys(self, *names: str) -> list[ServiceKey]:
+        """The newest keys of `names`, or of every service. BadNameError for a stranger's name."""
+        entries = [self._state.database.get(self.principal(name)) for name in names] or self._services()
+        return [
+            ServiceKey(principal, entry.kvno, key)
             for entry in entries
             for principal in (entry.principal, *entry.aliases)
             for key in entry.keys
-        )
+        ]
+
+    def serves(self, host: str) -> bool:
+        """Whether services of `host` are in this realm."""
+        return self._state.neighbourhood.serves(host)
 
     def ccache(
         self,
