@@ -125,7 +125,7 @@ def test_the_encrypted_header_counts(octet: int) -> None:
     outer = bytearray(inner)
     outer[octet] ^= 0x08
     token = bytes(outer) + key_of(18).encrypt(24, b"a message, long enough" + inner, os.urandom)
-    with pytest.raises(InvalidTokenError, match="not the one that was encrypted|more filler"):
+    with pytest.raises(InvalidTokenError, match=r"not the one that was encrypted|more filler"):
         acceptor.unwrap(token)
 
 
