@@ -1,0 +1,153 @@
+"""RFC 2743 §2.2.2 over one connection: a client on its way to a context, in the front."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from typing import Any, Final, Protocol
+
+from puregss.acceptor.framing import Framing
+from puregss.acceptor.loop import READ, WRITE, Loop
+from puregss.base.errors import GSSError
+from puregss.base.flags import RequirementFlag
+from puregss.base.oid import OID
+
+log = logging.getLogger(__name__)
+
+READ_SIZE: Final = 64 * 1024
+LINGER: Final = 2.0
+"""Seconds for a refused client to read why: closing with its octets unread would destroy the error token."""
+
+
+class AcceptingContext(Protocol):
+    """What the front asks of a context; `SecurityContext` has it."""
+
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def initiator_name(self) -> object: ...
+    @property
+    def target_name(self) -> object: ...
+    @property
+    def mech(self) -> OID: ...
+    @property
+    def enctype(self) -> str: ...
+    @property
+    def actual_flags(self) -> RequirementFlag: ...
+    def step(self, token: bytes) -> bytes | None: ...
+    def export(self, domain: Any, ttl: float) -> bytes: ...
+    def delete(self) -> None: ...
+
+
+class Host(Protocol):
+    """Who takes the candidate when it is through, or hears why it is not: the front."""
+
+    loop: Loop
+
+    def on_established(self, candidate: Candidate) -> None: ...
+    def on_refused(self, candidate: Candidate, reason: str) -> None: ...
+    def on_gone(self, candidate: Candidate) -> None: ...
+
+
+class Candidate:
+    """A connected client whose context is not established yet."""
+
+    __slots__ = ("_host", "_lingering", "_out", "address", "context", "deadline", "framing", "number", "socket")
+
+    def __init__(
+        self,
+        host: Host,
+        number: int,
+        client: socket.socket,
+        address: str,
+        framing: Framing,
+        context: AcceptingContext,
+        deadline: float,
+    ) -> None:
+        self._host, self.number, self.socket, self.address = host, number, client, address
+        self.framing, self.context, self.deadline = framing, context, deadline
+        self._out = b""
+        self._lingering = False
+
+    def begin(self) -> None:
+        """Wait for the client's first octets."""
+        self._host.loop.watch(self.socket.fileno(), self._on_event)
+
+    def _on_event(self, events: int) -> None:
+        try:
+            if events & WRITE:
+                self._send(b"")
+            elif octets := self.socket.recv(READ_SIZE):
+                if not self._lingering:
+                    self.framing.feed(octets)
+                    self._advance()
+            elif self._lingering:
+                self.close()
+                return
+            else:
+                self.refuse("the client hung up before its context was established")
+                return
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.refuse(f"the connection failed: {error.strerror or error}")
+            return
+        if self.context.complete and not self._out and not self._lingering:
+            self._host.loop.forget(self.socket.fileno())
+            self._host.on_established(self)
+
+    def _advance(self) -> None:
+        """Step for every context token that is whole."""
+        framing, context = self.framing, self.context
+        try:
+            while not context.complete and (frame := framing.next_frame()) is not None:
+                token = framing.context_token(frame)
+                if token is not None:
+                    self._send(framing.encode_answer(context.step(token)))
+        except GSSError as error:
+            self.refuse(str(error), error.token)
+        except OSError:
+            raise
+        except Exception as error:
+            # A defect of ours, set off by this client; the others shall not notice.
+            log.debug("%s: defect", self.address, exc_info=True)
+            self.refuse(f"internal error: {type(error).__name__}: {error}")
+
+    def _send(self, octets: bytes) -> None:
+        waiting = bool(self._out)
+        out = self._out + octets
+        if not out:
+            return
+        with contextlib.suppress(BlockingIOError):
+            out = out[self.socket.send(out) :]
+        self._out = out
+        if waiting != bool(out):
+            self._host.loop.watch(self.socket.fileno(), self._on_event, WRITE if out else READ)
+
+    def refuse(self, reason: str, token: bytes | None = None) -> None:
+        """Send the error token, if there is one, and end. Called twice it does nothing more."""
+        if self._lingering or self.socket.fileno() < 0:
+            return
+        self._lingering = True
+        self.context.delete()
+        self._host.on_refused(self, reason)
+        last_words = self.framing.encode_refusal(token)
+        if not last_words:
+            self.close()
+            return
+        self.deadline = min(self.deadline, time.monotonic() + LINGER)
+        self.framing.leftover()
+        try:
+            self._send(last_words)
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the socket. Called twice it does nothing more."""
+        if self.socket.fileno() >= 0:
+            self._host.loop.forget(self.socket.fileno())
+            self.socket.close()
+            self._host.on_gone(self)

@@ -1,0 +1,248 @@
+"""RFC 2743 §2.2.8, §2.2.9 between processes: which worker gets a context, and what becomes of it when one dies.
+
+A context on its way is in `under_way` of exactly one worker until that worker acknowledges it. If
+the worker dies first, the front imports its own token again (the worker's death is certain by then
+and every acknowledgement it sent was read) and chooses another worker. From the acknowledgement on
+the front has neither context nor key, and what the worker holds dies with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from puregss.acceptor.events import Counters, Event, Observer, What
+from puregss.acceptor.framing import Framing
+from puregss.acceptor.handoff import Acknowledged, Closed, Data, HandOff, Refused
+from puregss.acceptor.loop import Loop
+from puregss.acceptor.peer import Peer
+from puregss.acceptor.relayed import RelayedClient
+from puregss.acceptor.settings import Settings
+from puregss.acceptor.supervisor import WorkerProcess
+from puregss.base.errors import GSSError
+from puregss.transfer.channel import ChannelSender
+
+log = logging.getLogger("puregss.acceptor")
+
+MOST_UNDER_WAY: Final = 512
+"""Hand-offs that one worker may owe an acknowledgement for; a channel holds twice as many keys at most."""
+TOKEN_TTL: Final = 3600.0
+"""Seconds. A token can be opened by one worker only, and its key ends with the acknowledgement or the worker."""
+
+
+class TransferableContext(Protocol):
+    """An established context in the front's hands."""
+
+    def export(self, domain: Any, ttl: float) -> bytes: ...
+    def delete(self) -> None: ...
+
+
+Reclaim = Callable[[bytes, ChannelSender], TransferableContext]
+"""Imports the front's own token again after its worker's death."""
+
+
+@dataclass(slots=True, eq=False)
+class HandOver:
+    """A connection whose context is established and not yet held by a worker."""
+
+    number: int
+    socket: socket.socket
+    address: str
+    peer: Peer
+    framing: Framing
+    deadline: float
+    """When to give up, if no worker takes it."""
+    context: TransferableContext | None
+    """None while it is sealed in `token`."""
+    token: bytes = field(default=b"", repr=False)
+    leftover: bytes = b""
+
+    def drop(self) -> None:
+        """End the connection and forget the context."""
+        if self.context is not None:
+            self.context.delete()
+        self.socket.close()
+
+
+@dataclass(slots=True, eq=False)
+class _Load:
+    """What one worker has of ours."""
+
+    under_way: dict[int, HandOver] = field(default_factory=dict)
+    held: dict[int, tuple[str, Peer]] = field(default_factory=dict)
+    sent_at: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.under_way) + len(self.held)
+
+
+class Dispatcher:
+    """Hands connections over to workers and keeps account of them."""
+
+    def __init__(self, loop: Loop, settings: Settings, counters: Counters, observe: Observer, reclaim: Reclaim) -> None:
+        self.loop = loop
+        self._settings, self._counters, self._observe, self._reclaim = settings, counters, observe, reclaim
+        self._relay = settings.topology == "relay"
+        self._loads: dict[WorkerProcess, _Load] = {}
+        self._waiting: deque[HandOver] = deque()
+        self._relayed: dict[int, RelayedClient] = {}
+
+    @property
+    def connections(self) -> int:
+        """How many clients are waiting for a worker, on their way to one, or with one."""
+        return len(self._waiting) + sum(map(len, self._loads.values()))
+
+    # Towards workers
+
+    def add_worker(self, worker: WorkerProcess) -> None:
+        """The worker is ready."""
+        self._loads[worker] = _Load()
+        waiting, self._waiting = self._waiting, deque()
+        for hand_over in waiting:
+            self.take(hand_over)
+
+    def take(self, hand_over: HandOver) -> None:
+        """Send the context to the worker with the fewest connections, or keep it until one is there."""
+        worker = min(
+            (worker for worker, load in self._loads.items() if len(load.under_way) < MOST_UNDER_WAY),
+            key=lambda worker: len(self._loads[worker]),
+            default=None,
+        )
+        if worker is None:
+            self._waiting.append(hand_over)
+            return
+        context = hand_over.context
+        assert context is not None
+        try:
+            hand_over.token = context.export(worker.sender, TOKEN_TTL)
+        except GSSError as error:
+            self._give_up(hand_over, f"its context could not be exported: {error}")
+            return
+        hand_over.context = None
+        load = self._loads[worker]
+        load.under_way[hand_over.number] = hand_over
+        load.sent_at.append((time.monotonic(), hand_over.number))
+        message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, hand_over.peer, self._relay)
+        worker.send(message, None if self._relay else hand_over.socket.fileno())
+        self._tell(What.SENT, hand_over.number, hand_over.address, hand_over.peer, worker)
+
+    def _give_up(self, hand_over: HandOver, reason: str) -> None:
+        hand_over.drop()
+        self._counters.refused += 1
+        log.warning("%s %s refused: %s", hand_over.address, hand_over.peer.initiator, reason)
+        self._tell(What.REFUSED, hand_over.number, hand_over.address, hand_over.peer, detail=reason)
+
+    def _tell(
+        self, what: What, number: int, address: str, peer: Peer, worker: WorkerProcess | None = None, detail: str = ""
+    ) -> None:
+        self._observe(Event(what, number, address, worker.pid if worker else 0, peer, detail))
+
+    # From workers. A worker can name its own connections only: every number is looked up in its own load.
+
+    def on_acknowledged(self, worker: WorkerProcess, message: Acknowledged) -> None:
+        load = self._loads.get(worker)
+        hand_over = load.under_way.pop(message.connection, None) if load else None
+        if load is None or hand_over is None:
+            return
+        worker.sender.acknowledged(hand_over.token)
+        number, peer = hand_over.number, hand_over.peer
+        load.held[number] = (hand_over.address, peer)
+        self._counters.handed_over += 1
+        log.info(
+            "%s %s for %s, %s, handed to worker %d",
+            hand_over.address, peer.initiator, peer.acceptor, peer.enctype, worker.pid,
+        )  # fmt: skip
+        self._tell(What.HELD, number, hand_over.address, peer, worker)
+        if self._relay:
+            relayed = RelayedClient(self, number, hand_over.socket, hand_over.framing, worker)
+            self._relayed[number] = relayed
+            relayed.begin()
+        else:
+            hand_over.socket.close()
+
+    def on_refused(self, worker: WorkerProcess, message: Refused) -> None:
+        load = self._loads.get(worker)
+        hand_over = load.under_way.pop(message.connection, None) if load else None
+        if hand_over is not None:
+            worker.sender.acknowledged(hand_over.token)
+            self._give_up(hand_over, f"worker {worker.pid} could not import its context: {message.reason}")
+
+    def on_data(self, worker: WorkerProcess, message: Data) -> None:
+        load = self._loads.get(worker)
+        if load is not None and message.connection in load.held and message.connection in self._relayed:
+            self._relayed[message.connection].send(message.octets)
+
+    def on_closed(self, worker: WorkerProcess, message: Closed) -> None:
+        load = self._loads.get(worker)
+        held = load.held.pop(message.connection, None) if load else None
+        if held is None:
+            return
+        address, peer = held
+        self._counters.closed += 1
+        if message.reason:
+            log.warning("%s %s closed by worker %d: %s", address, peer.initiator, worker.pid, message.reason)
+        self._tell(What.CLOSED, message.connection, address, peer, worker, message.reason)
+        relayed = self._relayed.get(message.connection)
+        if relayed is not None:
+            relayed.finish(orderly=not message.reason)
+
+    def on_relay_closed(self, relayed: RelayedClient) -> None:
+        self._relayed.pop(relayed.number, None)
+
+    def on_worker_gone(self, worker: WorkerProcess, how: str) -> None:
+        """Certainly dead: what it held is lost, what it had not acknowledged goes to another."""
+        load = self._loads.pop(worker, None)
+        if load is None:
+            return
+        for number, (address, peer) in load.held.items():
+            self._counters.lost += 1
+            self._tell(What.LOST, number, address, peer, worker, how)
+            if number in self._relayed:
+                self._relayed[number].close()
+        if load.held or load.under_way or not worker.draining:
+            log.warning(
+                "worker %d %s: %d connections lost with it, %d contexts reclaimed",
+                worker.pid, how, len(load.held), len(load.under_way),
+            )  # fmt: skip
+        for hand_over in load.under_way.values():
+            self._take_back(worker, hand_over)
+
+    def _take_back(self, worker: WorkerProcess, hand_over: HandOver) -> None:
+        try:
+            hand_over.context = self._reclaim(hand_over.token, worker.sender)
+        except GSSError as error:
+            self._give_up(hand_over, f"its context could not be reclaimed: {error}")
+            return
+        hand_over.token = b""
+        self._counters.reclaimed += 1
+        self._tell(What.RECLAIMED, hand_over.number, hand_over.address, hand_over.peer, worker)
+        self.take(hand_over)
+
+    # Time
+
+    def sweep(self, now: float) -> None:
+        """Act on what took too long."""
+        while self._waiting and self._waiting[0].deadline < now:
+            self._give_up(self._waiting.popleft(), "no worker was there to take it")
+        late = now - self._settings.limits.acknowledge
+        for worker, load in list(self._loads.items()):
+            while load.sent_at and load.sent_at[0][1] not in load.under_way:
+                load.sent_at.popleft()
+            if load.sent_at and load.sent_at[0][0] < late:
+                log.error("worker %d does not acknowledge hand-offs and is killed", worker.pid)
+                load.sent_at.clear()
+                worker.kill()
+        for relayed in [relayed for relayed in self._relayed.values() if relayed.deadline < now]:
+            relayed.close()
+
+    def close(self) -> None:
+        """The end: whoever is still without a worker is sent away."""
+        while self._waiting:
+            self._give_up(self._waiting.popleft(), "the acceptor is shutting down")
+        for relayed in list(self._relayed.values()):
+            relayed.close()

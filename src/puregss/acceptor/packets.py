@@ -1,0 +1,157 @@
+"""unix(7), SOCK_SEQPACKET: one end of the socket pair between front and worker, without blocking."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import errno
+import os
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from puregss.acceptor.handoff import MAX_DATAGRAM
+from puregss.acceptor.loop import READ, WRITE, Loop
+
+_FDS_SPACE: Final = socket.CMSG_SPACE(4)  # one descriptor comes with a datagram, never more
+
+OnDatagram = Callable[[bytes, int | None], None]
+"""A datagram, and the descriptor that came with it, which the callee owns from then on."""
+
+
+def packet_pair() -> tuple[socket.socket, socket.socket]:
+    """The two ends, with room for the largest datagram."""
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in pair:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_DATAGRAM + 16 * 1024)
+    return pair
+
+
+class Packets:
+    """One end, watched by a loop. What the peer is too slow to take waits in a queue.
+
+    `on_gone` is called once when the other end is closed. Descriptors are taken only where
+    `take_fds` says so; elsewhere the kernel drops what a peer attaches. With `high_water`, nothing
+    more is read while more octets than that are queued; only one of the two ends may do so, or both
+    would wait for each other.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        end: socket.socket,
+        on_datagram: OnDatagram,
+        on_gone: Callable[[], None],
+        *,
+        take_fds: bool = False,
+        high_water: int | None = None,
+    ) -> None:
+        self._loop, self._end = loop, end
+        self._on_datagram, self._on_gone = on_datagram, on_gone
+        self._fds_space = _FDS_SPACE if take_fds else 0
+        self._high_water = high_water
+        self._queue: deque[tuple[bytes, int | None, Callable[[], None] | None]] = deque()
+        self._buffer = bytearray(MAX_DATAGRAM)
+        self._view = memoryview(self._buffer)
+        self._open = True
+        self.queued = 0
+        """Octets waiting in the queue."""
+        end.setblocking(False)
+        self._watching = 0
+        self._watch()
+
+    def send(self, datagram: bytes, fd: int | None = None, on_sent: Callable[[], None] | None = None) -> None:
+        """Send, or queue. `fd` must stay open until the peer is known to have it; `on_sent` is called when it left."""
+        if not self._open:
+            return
+        if self._queue or not self._try(datagram, fd):
+            self._queue.append((datagram, fd, on_sent))
+            self.queued += len(datagram)
+            self._watch()
+        elif on_sent is not None:
+            on_sent()
+
+    def _try(self, datagram: bytes, fd: int | None) -> bool:
+        """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
+        try:
+            if fd is None:
+                self._end.send(datagram)
+            else:
+                rights = array.array("i", (fd,)).tobytes()
+                self._end.sendmsg((datagram,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),))
+        except ConnectionError:
+            return True
+        except OSError as error:
+            # The last two: too many descriptors on their way at once, or no memory for them just now.
+            if error.errno in (errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS):
+                return False
+            raise
+        return True
+
+    def _on_event(self, events: int) -> None:
+        if events & WRITE:
+            self._flush()
+        if events & ~WRITE:
+            self.receive()
+
+    def _flush(self) -> None:
+        while self._queue and self._try(*self._queue[0][:2]):
+            datagram, _, on_sent = self._queue.popleft()
+            self.queued -= len(datagram)
+            if on_sent is not None:
+                on_sent()
+        if self._open:
+            self._watch()
+
+    def _watch(self) -> None:
+        full = self._high_water is not None and self.queued > self._high_water
+        wanted = (0 if full else READ) | (WRITE if self._queue else 0)
+        if wanted != self._watching:
+            self._watching = wanted
+            self._loop.watch(self._end.fileno(), self._on_event, wanted)
+
+    def receive(self, most: int = 32) -> bool:
+        """Deliver up to `most` of the datagrams that are there; whether there may be more."""
+        for _ in range(most):
+            if not self._open:
+                return False
+            try:
+                size, ancillary, flags, _ = self._end.recvmsg_into(
+                    (self._buffer,), self._fds_space, socket.MSG_CMSG_CLOEXEC
+                )
+            except BlockingIOError:
+                return False
+            except ConnectionError:
+                size, ancillary, flags = 0, [], 0
+            fd = _only_fd(ancillary) if ancillary else None
+            if size == 0 or flags & socket.MSG_TRUNC:
+                if fd is not None:
+                    os.close(fd)
+                self.close()
+                self._on_gone()
+                return False
+            self._on_datagram(bytes(self._view[:size]), fd)
+        return True
+
+    def drain(self) -> None:
+        """Deliver everything that the peer sent before it went."""
+        while self.receive():
+            pass
+
+    def close(self) -> None:
+        """Close this end; what is still queued is dropped."""
+        if self._open:
+            self._open = False
+            self._queue.clear()
+            with contextlib.suppress(OSError):
+                self._loop.forget(self._end.fileno())
+            self._end.close()
+
+
+def _only_fd(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    """The descriptor in the control data, if any; a second one cannot fit into the space given."""
+    for level, kind, rights in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(rights) >= 4:
+            return array.array("i", rights[:4])[0]
+    return None

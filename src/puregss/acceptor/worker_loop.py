@@ -1,0 +1,205 @@
+"""Process 2 of the programming guide's Figure 1-10: imports contexts and handles data."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from puregss.acceptor.framing import DataContext
+from puregss.acceptor.framings import FRAMINGS
+from puregss.acceptor.handlers import Handler, load_handler
+from puregss.acceptor.handoff import (
+    MAX_DATAGRAM,
+    Acknowledged,
+    Closed,
+    Data,
+    Drain,
+    Failed,
+    HandOff,
+    Message,
+    Ready,
+    Refused,
+    Start,
+    decode_datagram,
+    encode_message,
+)
+from puregss.acceptor.loop import Loop
+from puregss.acceptor.packets import Packets
+from puregss.acceptor.session import Session, reason_of
+from puregss.acceptor.worker_connection import Connection, DirectConnection, RelayedConnection
+from puregss.base.errors import GSSError
+
+START_TIMEOUT: Final = 30.0
+ORPHAN_DRAIN: Final = 10.0
+"""Seconds that connections may go on when the front is gone."""
+HIGH_WATER: Final = 4 * 1024 * 1024
+"""Octets of relayed answers that may wait for the front before no more questions are taken."""
+
+Importer = Callable[[bytes], DataContext]
+"""An interprocess token in, the context out; GSSError where it cannot be imported."""
+
+
+class Worker:
+    """The one worker of this process."""
+
+    def __init__(self, end: socket.socket, start: Start, handler: Handler, importer: Importer) -> None:
+        self.loop = Loop()
+        self._start, self._handler, self._import = start, handler, importer
+        self._framing = FRAMINGS[start.framing]
+        self._connections: dict[int, Connection] = {}
+        self._outbox = bytearray()
+        self._fresh: list[Connection] = []
+        self._drain_until = float("inf")
+        self._draining = False
+        self._front = Packets(
+            self.loop, end, self._on_datagram, self._on_front_gone, take_fds=True, high_water=HIGH_WATER
+        )
+        self.loop.after_round = self._after_round
+        self.loop.every(min(1.0, start.idle_timeout / 4), self._sweep)
+
+    def run(self) -> None:
+        """Serve until drained."""
+        self.tell(Ready())
+        self._flush()
+        self.loop.run()
+
+    def tell(self, message: Message) -> None:
+        """Send to the front when this round is over, in one datagram with whatever else there is to say."""
+        record = encode_message(message)
+        if len(self._outbox) + len(record) > MAX_DATAGRAM:
+            self._flush()
+        self._outbox += record
+
+    def _flush(self) -> None:
+        # Until the acknowledgement has left this process the front may reclaim the context for another
+        # worker: a connection begins when its acknowledgement is sent, and not before.
+        while self._outbox:
+            datagram, fresh = bytes(self._outbox), self._fresh
+            self._outbox.clear()
+            self._fresh = []
+            self._front.send(datagram, on_sent=partial(_begin, fresh))
+
+    def _after_round(self) -> None:
+        self._flush()
+        if self._draining and not self._connections:
+            self.loop.stop()
+
+    def _on_datagram(self, datagram: bytes, fd: int | None) -> None:
+        for message in decode_datagram(datagram):
+            match message:
+                case HandOff():
+                    self._take(message, fd)
+                    fd = None
+                case Data():
+                    connection = self._connections.get(message.connection)
+                    if isinstance(connection, RelayedConnection):
+                        connection.receive(message.octets)
+                case Closed():
+                    connection = self._connections.get(message.connection)
+                    if connection is not None:
+                        connection.close(message.reason)
+                case Drain():
+                    self._drain(message.seconds)
+                case _:
+                    pass
+        if fd is not None:
+            os.close(fd)
+
+    def _take(self, message: HandOff, fd: int | None) -> None:
+        client = socket.socket(fileno=fd) if fd is not None else None
+        try:
+            context = self._import(message.token)
+        except GSSError as error:
+            if client is not None:
+                client.close()
+            self.tell(Refused(message.connection, reason_of(error)))
+            return
+        framing = self._framing(self._start.message_limit, True)
+        session = Session(context, framing, self._handler, message.peer)
+        connection: Connection
+        if client is None:
+            connection = RelayedConnection(message.connection, session, message.leftover, self.tell, self._closed)
+        else:
+            connection = DirectConnection(
+                message.connection, session, message.leftover, self.loop, client, self._closed
+            )
+        self._connections[message.connection] = connection
+        self.tell(Acknowledged(message.connection))
+        self._fresh.append(connection)
+
+    def _closed(self, connection: Connection, reason: str) -> None:
+        session = self._connections.pop(connection.number).session
+        self.tell(Closed(connection.number, session.messages, session.received, session.sent, reason))
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if now > self._drain_until:
+            for connection in list(self._connections.values()):
+                connection.close("the acceptor is shutting down")
+            self._after_round()
+        idle_since = now - self._start.idle_timeout
+        for connection in [idle for idle in self._connections.values() if idle.active < idle_since]:
+            connection.close(f"idle for {self._start.idle_timeout:g} s")
+        self._flush()
+
+    def _drain(self, seconds: float) -> None:
+        self._draining = True
+        self._drain_until = time.monotonic() + seconds
+
+    def _on_front_gone(self) -> None:
+        for connection in [relayed for relayed in self._connections.values() if relayed.relayed]:
+            connection.close("the front is gone")
+        self._drain(ORPHAN_DRAIN)
+
+
+def _begin(fresh: list[Connection]) -> None:
+    for connection in fresh:
+        connection.begin()
+
+
+def become(user: str) -> None:
+    """Give up this process's rights for those of the system user `user`. ValueError with one sentence if it cannot."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise ValueError(f"there is no user {user!r} on this system") from error
+    if entry.pw_uid == os.getuid():
+        return
+    try:
+        os.initgroups(user, entry.pw_gid)
+        os.setgid(entry.pw_gid)
+        os.setuid(entry.pw_uid)
+    except PermissionError as error:
+        raise ValueError(f"only root can start workers as the user {user!r}") from error
+
+
+def receive_start(end: socket.socket) -> Start:
+    """The first message of the front. GSSError or OSError if there is none, or another."""
+    end.settimeout(START_TIMEOUT)
+    messages = decode_datagram(end.recv(MAX_DATAGRAM))
+    if len(messages) != 1 or not isinstance(messages[0], Start):
+        raise GSSError("the front did not say who this worker is")
+    return messages[0]
+
+
+def serve(fd: int, make_importer: Callable[[bytes], Importer]) -> int:
+    """Be the worker at the other end of the socket `fd`; returns the exit status."""
+    end = socket.socket(fileno=fd)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the front says when to stop
+    start = receive_start(end)
+    try:
+        # The handler is loaded with the rights the worker was started with, and no context is here yet.
+        handler = load_handler(start.handler)
+        if start.user:
+            become(start.user)
+    except ValueError as error:
+        end.send(encode_message(Failed(str(error))))
+        return 1
+    Worker(end, start, handler, make_importer(start.channel_key)).run()
+    return 0
