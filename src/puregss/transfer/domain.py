@@ -111,8 +111,10 @@ class Domain:
         identity = self._identity()
         name = self._new_name(identity, milliseconds)
         secret = self._random(KEY_SIZE)
+        written = False
         try:
             yield _StoreCall("put", (name, secret, milliseconds))
+            written = True
             header = encode_header(self._store.kind, name)
             key = secret if self._current_key is None else self._current_key.derive(secret, header)
             with source.lock:
@@ -121,7 +123,8 @@ class Domain:
         except GeneratorExit:
             raise  # nobody is left to wait for the store; the claim lapses by itself
         except BaseException as error:
-            yield from self._take_back(name, error)
+            if written or not isinstance(error, GSSError) or error.minor == TransferMinor.OUTCOME_UNKNOWN:
+                yield from self._take_back(name, error)
             if isinstance(error, GSSError) or not isinstance(error, Exception):
                 raise
             raise failure("the context could not be exported", error) from error
@@ -143,8 +146,6 @@ class Domain:
     @staticmethod
     def _take_back(name: bytes, error: BaseException) -> _Exchange[None]:
         """No token will carry this claim's name; erasing it is tidiness, not safety, so a failure is a note."""
-        if isinstance(error, GSSError) and error.minor == TransferMinor.STORE_UNREACHABLE:
-            return
         try:
             yield _StoreCall("erase", (name,))
         except GSSError as second:
