@@ -30,10 +30,11 @@ for name in ("KRB5_CONFIG", "KRB5CCNAME", "KRB5_KTNAME"):
 """
 
 
-def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", IN_A_PROCESS, *arguments], capture_output=True, text=True, timeout=30, **options
-    )  # type: ignore[call-overload, no-any-return]
+def run(
+    *arguments: str, input: str | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", IN_A_PROCESS, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, input=input, env=env)
 
 
 def invoke(*arguments: str) -> Result:
@@ -110,6 +111,22 @@ def test_a_name_twice_is_one_sentence() -> None:
     result = invoke("--user", "a", "--user", "a", "--", "true")
     assert result.exit_code == 1
     assert result.output.strip() == "Error: a@EXAMPLE.TEST is in the realm already"
+
+
+def test_a_realm_told_to_go_takes_its_command_and_its_folder_along() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_PROCESS, "--", "sh", "-c", "echo $KRB5_CONFIG; exec sleep 20"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    configuration = Path(process.stdout.readline().strip())
+    assert configuration.exists()
+    time.sleep(0.1)
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not configuration.parent.exists()
 
 
 def test_an_interrupt_is_for_the_command() -> None:

@@ -10,24 +10,21 @@ from collections.abc import Sequence
 import click
 
 from puregss.base.errors import GSSError
-from puregss.kcrypto.enctypes import SUPPORTED, EncType, enctype_name, enctype_number
+from puregss.kcrypto.enctypes import SUPPORTED, enctype_name, enctype_number
 from puregss.realm import Realm
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
 
-class EncTypeName(click.ParamType):
-    """An encryption type by the name that krb5.conf uses."""
-
-    name = "enctype"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        number = value if isinstance(value, int) else enctype_number(str(value))
-        if number not in SUPPORTED:
-            known = ", ".join(enctype_name(known).split()[0] for known in SUPPORTED)
-            self.fail(f"{value!r} is none of {known}", param, ctx)
-        return number
+def enctypes_of(context: click.Context, parameter: click.Parameter, names: Sequence[str]) -> list[int]:
+    """Encryption types by the names that krb5.conf uses."""
+    known = {name: number for name in names if (number := enctype_number(name)) in SUPPORTED}
+    for name in names:
+        if name not in known:
+            choice = ", ".join(enctype_name(number).split()[0] for number in SUPPORTED)
+            raise click.BadParameter(f"{name!r} is none of {choice}", context, parameter)
+    return [known[name] for name in names]
 
 
 @click.command(name="realm")
@@ -53,8 +50,10 @@ class EncTypeName(click.ParamType):
     "--enctype",
     "enctypes",
     multiple=True,
-    type=EncTypeName(),
-    default=(EncType.AES256_CTS_HMAC_SHA1_96,),
+    metavar="NAME",
+    callback=enctypes_of,
+    default=("aes256-cts-hmac-sha1-96",),
+    show_default=True,
     help="Encryption type of all keys, in order of preference; may be given again.",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -104,9 +103,8 @@ def _introduce(
     """What a person in a new shell wants to know. A command's output is left alone."""
     if quiet:
         return
-    click.echo(
-        f"Realm {realm.name}, KDC on 127.0.0.1 port {realm.port}; for tests only, gone when this shell ends.", err=True
-    )
+    where = f"KDC on 127.0.0.1 port {realm.port}"
+    click.echo(f"Realm {realm.name}, {where}; for tests only, gone when this shell ends.", err=True)
     click.echo(f"Services: {', '.join(services)}", err=True)
     if logged_in is not None:
         others = ", ".join(user.partition(":")[0] for user in users[1:])
@@ -123,10 +121,14 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     except OSError as error:
         click.echo(f"Error: {command[0]!r} cannot be run: {error.strerror}", err=True)
         return NOT_EXECUTABLE
-    # Ctrl-C is for the command; what it makes of it decides when the realm ends.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches the command by itself, and what it makes of it decides when the realm ends; the other two are
+    # passed on, so that a realm that is told to go takes its command and its folder along.
+    before = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, lambda received, frame: process.send_signal(received))
     try:
         status = process.wait()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return status if status >= 0 else 128 - status
