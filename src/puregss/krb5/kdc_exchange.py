@@ -26,7 +26,7 @@ CLOCK_SKEW: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class TicketOptions:
-    """What a ticket is wanted to be: lifetimes in seconds (`renew_lifetime` None: not renewable). KDCs may grant less."""
+    """What a ticket is wanted to be. Lifetimes in seconds; `renew_lifetime` None: not renewable. A KDC may give less."""
 
     forwardable: bool = False
     proxiable: bool = False

@@ -64,7 +64,9 @@ def obtain_ticket(tickets: TicketStore, client: Principal, server: Principal, as
     or ExpiredCredentialsError if there is no TGT to begin with, GSSError for whatever a KDC refuses.
     """
     now = asker.clock.now()
-    kept = _valid(tickets.find(client, server), now)
+    # Where the KDCs would have to say which realm it is, the client's own is the likely one.
+    likely = server if server.realm else replace(server, realm=client.realm)
+    kept = _valid(tickets.find(client, server) or tickets.find(client, likely), now)
     if kept is not None:
         return kept
     tgt = initial_tgt(tickets, client, now)
