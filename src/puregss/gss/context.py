@@ -26,6 +26,7 @@ from puregss.gss.domains import AsyncDomain, Exporter, Importer, restorer
 from puregss.gss.driver import run, run_async
 from puregss.gss.name import Name
 from puregss.gss.world import World
+from puregss.kcrypto.enctypes import enctype_name
 from puregss.krb5.acceptor import Acceptor
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
@@ -202,12 +203,11 @@ class SecurityContext:
         return answer
 
     def _begin_step(self) -> tuple[Establishment, Lock]:
+        era.check(self._era, "context")
         establishment, stepping = self._establishment, self._stepping
         if establishment is None or stepping is None:
-            if self._live is None:
-                raise self._no_context()
+            self._context()
             raise GSSError("the context is established already; it takes no more context tokens")
-        era.check(self._era, "context")
         if not stepping.acquire(blocking=False):
             raise GSSError("another thread or task is stepping this context; a context takes one token at a time")
         return establishment, stepping
@@ -308,6 +308,11 @@ class SecurityContext:
         if self._live is None and self._establishment is not None:
             return RequirementFlag(self._establishment.inquire().get("flags", 0))
         return self._context().flags
+
+    @property
+    def enctype(self) -> str:
+        """The encryption type that protects the messages, such as `aes256-cts-hmac-sha1-96`."""
+        return enctype_name(self._kerberos().dangerous_session_key().enctype).partition(" ")[0]
 
     @property
     def delegated_creds(self) -> Credentials | None:

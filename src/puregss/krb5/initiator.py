@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
+from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
@@ -26,6 +26,7 @@ from puregss.krb5.mechanism_token import (
     KRB_ERROR,
     decode_token,
     encode_token,
+    open_sealed,
     random_sequence_number,
 )
 from puregss.krb5.messages.ap import (
@@ -135,14 +136,16 @@ class Initiator:
             raise InvalidTokenError("an initiator speaks first: its first step takes no token")
         client = self._client or self._tickets.default_principal
         now = self._clock.now()
-        ticket = yield from service_ticket(self._tickets, client, self._target, now, self._lifetime, self._entropy)
+        ticket = yield from service_ticket(
+            self._tickets, client, self._target, self._lifetime, self._clock, self._entropy
+        )
         flags = self._asked & _ASKED | _ALWAYS
         if ticket.flags & TicketFlag.ANONYMOUS:
             flags |= _ANONYMITY
         delegation = None
         by_policy = self._asked & _DELEGATE_BY_POLICY and ticket.flags & TicketFlag.OK_AS_DELEGATE
         if self._asked & _DELEGATE or by_policy:
-            forwarded = yield from forwarded_ticket(self._tickets, client, now, self._entropy)
+            forwarded = yield from forwarded_ticket(self._tickets, client, self._clock, self._entropy)
             if forwarded is not None:
                 delegation = encode_delegation(forwarded, ticket.session_key, now, self._entropy)
                 flags |= _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
@@ -208,13 +211,8 @@ class Initiator:
 
     def _open_reply(self, message: bytes, ticket: CachedTicket, sent: _Sent) -> EncApRepPart:
         """RFC 4120 §3.2.5: only who holds the ticket's key can repeat our time."""
-        try:
-            plaintext = ticket.session_key.decrypt(AP_REP_USAGE, decode_ap_rep(message).enc_part.cipher)
-        except BadMICError:
-            raise BadMICError(
-                f"the answer is not {ticket.server}'s, or was altered: it is not sealed with the ticket's key",
-                minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
-            ) from None
+        complaint = f"the answer is not {ticket.server}'s, or was altered: it is not sealed with the ticket's key"
+        plaintext = open_sealed(decode_ap_rep(message).enc_part, ticket.session_key, AP_REP_USAGE, complaint)
         part = decode_enc_ap_rep_part(plaintext)
         if (part.ctime, part.cusec) != (sent.ctime, sent.cusec):
             raise InvalidTokenError(

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from puregss.base.errors import MissingCredentialsError
+from puregss.base.errors import GSSError
 from puregss.base.mechanism import KdcRequest
-from puregss.base.ports import Entropy
+from puregss.base.ports import Clock, Entropy
 from puregss.krb5.ccache import CachedTicket
+from puregss.krb5.kdc_exchange_tgs import Asker, forwarded_tgt, obtain_ticket
 from puregss.krb5.ports import TicketStore
 from puregss.krb5.principal import Principal
 
-Fetch = Generator[KdcRequest, bytes, CachedTicket]
-
 
 def service_ticket(
-    tickets: TicketStore, client: Principal, target: Principal, now: float, lifetime: int | None, entropy: Entropy
-) -> Fetch:
+    tickets: TicketStore, client: Principal, target: Principal, lifetime: int | None, clock: Clock, entropy: Entropy
+) -> Generator[KdcRequest, bytes, CachedTicket]:
     """A ticket of `client` for `target` that has not expired; fetched ones are put into the store."""
-    yield from ()
-    kept = tickets.find(client, target)
-    if kept is not None and kept.endtime > now:
-        return kept
-    raise MissingCredentialsError(f"{tickets.describe()} has no ticket of {client} for {target}")
+    return (yield from obtain_ticket(tickets, client, target, Asker(clock, entropy, lifetime)))
 
 
 def forwarded_ticket(
-    tickets: TicketStore, client: Principal, now: float, entropy: Entropy
+    tickets: TicketStore, client: Principal, clock: Clock, entropy: Entropy
 ) -> Generator[KdcRequest, bytes, CachedTicket | None]:
     """A forwarded TGT of `client`; None where it may not have one: then the context goes without delegation."""
-    yield from ()
-    return None
+    try:
+        return (yield from forwarded_tgt(tickets, client, Asker(clock, entropy)))
+    except GSSError:
+        return None

@@ -1,0 +1,341 @@
+"""RFC 2743 §2.2, §2.3: the life of a context, from the first token to its death, on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import pickle
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from puregss.base.errors import (
+    BadMechanismError,
+    DuplicateTokenError,
+    ExpiredContextError,
+    GSSError,
+    InvalidTokenError,
+    MissingContextError,
+    OperationUnavailableError,
+    TokenTooEarlyError,
+)
+from puregss.base.flags import RequirementFlag
+from puregss.base.names import MechType
+from puregss.base.oid import OID
+from puregss.gss.context import SecurityContext, UnwrapResult
+from puregss.gss.name import Name
+from puregss.gss.transfer import import_context, import_context_async, reclaim_context
+from puregss.transfer.claims import MemoryStore
+from tests.gss.worlds import SERVICE, World, pair
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+Side = Callable[[World], SecurityContext]
+
+SIDES = [
+    pytest.param(lambda world: pair(world)[0], id="initiator"),
+    pytest.param(lambda world: pair(world)[1], id="acceptor"),
+]
+
+CALLS: dict[str, Callable[[SecurityContext], object]] = {
+    "wrap": lambda context: context.wrap(b"x", True),
+    "unwrap": lambda context: context.unwrap(b"x"),
+    "get_signature": lambda context: context.get_signature(b"x"),
+    "verify_signature": lambda context: context.verify_signature(b"x", b"y"),
+    "export": lambda context: context.export(),
+    "lifetime": lambda context: context.lifetime,
+    "initiator_name": lambda context: context.initiator_name,
+    "actual_flags": lambda context: context.actual_flags,
+    "delegated_creds": lambda context: context.delegated_creds,
+    "get_wrap_size_limit": lambda context: context.get_wrap_size_limit(100),
+    "step": lambda context: context.step(b"x"),
+}
+
+
+def test_both_sides_agree_on_names_flags_and_lifetime(world: World) -> None:
+    initiator, acceptor = pair(world)
+    for context in (initiator, acceptor):
+        assert str(context.initiator_name) == "alice@EXAMPLE.TEST"
+        assert str(context.target_name) == "host/localhost@EXAMPLE.TEST"
+        assert context.mech == MechType.kerberos
+        assert 0 < context.lifetime <= 86400
+        assert context.actual_flags & RequirementFlag.transferable
+    assert initiator.locally_initiated
+    assert not acceptor.locally_initiated
+    assert (initiator.usage, acceptor.usage) == ("initiate", "accept")
+
+
+def test_messages_go_both_ways(world: World) -> None:
+    initiator, acceptor = pair(world)
+    for sender, receiver in ((initiator, acceptor), (acceptor, initiator)):
+        for encrypt in (True, False):
+            sealed = sender.wrap(b"hello", encrypt)
+            assert sealed.encrypted is encrypt
+            assert (b"hello" in sealed.message) is not encrypt
+            assert receiver.unwrap(sealed.message) == UnwrapResult(b"hello", encrypt, 0)
+        assert receiver.verify_signature(b"hello", sender.get_signature(b"hello")) == 0
+    assert acceptor.decrypt(initiator.encrypt(b"secret")) == b"secret"
+    with pytest.raises(InvalidTokenError, match="not confidential"):
+        acceptor.decrypt(initiator.wrap(b"open", False).message)
+
+
+def test_a_missing_ticket_is_fetched_once_and_kept(world: World) -> None:
+    pair(world)
+    pair(world)
+    assert len(world.requests) == 1
+
+
+def test_supplementary_statuses_carry_the_result(world: World) -> None:
+    initiator, acceptor = pair(world)
+    first, second = (initiator.wrap(text, True).message for text in (b"1", b"2"))
+    with pytest.raises(TokenTooEarlyError) as early:
+        acceptor.unwrap(second)
+    assert early.value.result == UnwrapResult(b"2", True, 0)
+    with pytest.raises(DuplicateTokenError) as twice:
+        acceptor.unwrap(second)
+    assert twice.value.result == UnwrapResult(b"2", True, 0)
+    with pytest.raises(GSSError):
+        acceptor.unwrap(first)
+
+
+# The life cycle
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_establishing_context(world: World, name: str) -> None:
+    context = SecurityContext(name=SERVICE, world=world)
+    context.step()
+    if name == "actual_flags":
+        assert not context.actual_flags & RequirementFlag.transferable
+    elif name == "export":
+        with pytest.raises(OperationUnavailableError, match="not established"):
+            context.export()
+    elif name == "step":
+        with pytest.raises(InvalidTokenError):
+            context.step(b"x")
+    else:
+        with pytest.raises(MissingContextError, match="not established"):
+            CALLS[name](context)
+    context.delete()
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("name", CALLS)
+def test_an_exported_context_is_dead(world: World, side: Side, name: str) -> None:
+    context = side(world)
+    context.export()
+    assert not context.complete
+    with pytest.raises(MissingContextError, match="exported"):
+        CALLS[name](context)
+    context.delete()
+    assert "exported" in repr(context)
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_deleted_context_is_dead(world: World, side: Side, name: str) -> None:
+    context = side(world)
+    context.delete()
+    context.delete()
+    with pytest.raises(MissingContextError, match="deleted"):
+        CALLS[name](context)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_expired_context_goes_on_but_does_not_move(world: World, side: Side) -> None:
+    context = side(world)
+    world.moving.offset = 30 * 86400
+    assert context.lifetime == 0
+    assert str(context.initiator_name) == "alice@EXAMPLE.TEST"
+    with pytest.raises(ExpiredContextError):
+        context.export()
+    context.wrap(b"still", True)
+    context.get_signature(b"still")
+
+
+@pytest.mark.parametrize("name", ["wrap", "unwrap", "get_signature", "verify_signature"])
+def test_enforced_lifetime_ends_messages_after_the_skew(world: World, name: str) -> None:
+    initiator, _ = pair(world, enforce_lifetime=True)
+    world.moving.offset = initiator.lifetime + 200
+    initiator.wrap(b"within the skew", True)
+    world.moving.offset += 200
+    with pytest.raises(ExpiredContextError, match="lifetime"):
+        CALLS[name](initiator)
+    assert initiator.lifetime == 0
+
+
+def test_a_context_that_expired_on_the_way_imports_as_expired(world: World) -> None:
+    initiator, _ = pair(world)
+    token = initiator.export(ttl=60 * 86400)
+    world.moving.offset = 30 * 86400
+    assert import_context(token, world=world).lifetime == 0
+
+
+def test_an_established_context_takes_no_more_context_tokens(world: World) -> None:
+    initiator, _ = pair(world)
+    with pytest.raises(GSSError, match="established already"):
+        initiator.step(b"x")
+    initiator.wrap(b"unharmed", True)
+
+
+def test_a_failed_step_ends_the_context(world: World) -> None:
+    acceptor = SecurityContext(usage="accept", world=world)
+    with pytest.raises(GSSError):
+        acceptor.step(b"garbage")
+    with pytest.raises(MissingContextError, match="establishment failed"):
+        acceptor.step(b"garbage")
+    assert not acceptor.complete
+
+
+# Transfer
+
+
+@pytest.mark.parametrize("exporting", [0, 1])
+def test_a_message_sequence_goes_on_across_a_transfer(world: World, exporting: int) -> None:
+    sides = list(pair(world))
+    peer = sides[1 - exporting]
+    before = peer.wrap(b"before", True).message
+    sides[exporting].unwrap(before)
+    peer.unwrap(sides[exporting].wrap(b"one", True).message)
+    moved = import_context(sides[exporting].export(), world=world)
+    assert moved.usage == sides[exporting].usage
+    assert moved.complete
+    assert peer.unwrap(moved.wrap(b"two", True).message).message == b"two"
+    assert moved.unwrap(peer.wrap(b"after", True).message).message == b"after"
+    with pytest.raises(DuplicateTokenError):
+        moved.unwrap(before)
+
+
+def test_a_token_imports_once(world: World) -> None:
+    token = pair(world)[0].export()
+    SecurityContext(token=token, world=world)
+    with pytest.raises(MissingContextError, match="imported already"):
+        import_context(token, world=world)
+
+
+def test_what_a_context_is_survives_the_transfer(world: World) -> None:
+    initiator, acceptor = pair(world)
+    for context in (initiator, acceptor):
+        facts = (str(context.initiator_name), str(context.target_name), context.actual_flags, context.mech)
+        lifetime = context.lifetime
+        moved = import_context(context.export(), world=world)
+        assert (str(moved.initiator_name), str(moved.target_name), moved.actual_flags, moved.mech) == facts
+        assert lifetime - 2 <= moved.lifetime <= lifetime
+
+
+def test_a_failed_export_leaves_the_context_as_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    initiator, acceptor = pair(world)
+
+    def refuse(*_: object) -> None:
+        raise GSSError("the store is gone")
+
+    monkeypatch.setattr(MemoryStore, "put", refuse)
+    with pytest.raises(GSSError, match="the store is gone"):
+        initiator.export()
+    assert initiator.complete
+    assert acceptor.unwrap(initiator.wrap(b"alive", True).message).message == b"alive"
+
+
+def test_an_exporter_may_take_back_what_nobody_imported(world: World) -> None:
+    initiator, acceptor = pair(world)
+    again = reclaim_context(initiator.export(), world.transfer_domain(), world=world)
+    assert acceptor.unwrap(again.wrap(b"back", True).message).message == b"back"
+
+
+def test_asynchronous_forms(world: World) -> None:
+    async def run() -> None:
+        initiator = SecurityContext(name=SERVICE, world=world)
+        acceptor = SecurityContext(usage="accept", world=world)
+        await initiator.step_async(await acceptor.step_async(await initiator.step_async()))
+        moved = await import_context_async(await initiator.export_async(), world=world)
+        assert acceptor.unwrap(moved.wrap(b"async", True).message).message == b"async"
+        with pytest.raises(MissingContextError, match="exported"):
+            await initiator.export_async()
+
+    asyncio.run(run())
+
+
+def race(context: SecurityContext, barrier: threading.Barrier, outcomes: list[bytes | None]) -> None:
+    barrier.wait()
+    try:
+        outcomes.append(context.export())
+    except MissingContextError:
+        outcomes.append(None)
+
+
+def test_of_racing_exports_exactly_one_gets_a_token(world: World) -> None:
+    for _ in range(20):
+        initiator, _peer = pair(world)
+        barrier = threading.Barrier(4)
+        outcomes: list[bytes | None] = []
+
+        threads = [threading.Thread(target=race, args=(initiator, barrier, outcomes)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(outcome is not None for outcome in outcomes) == 1
+
+
+# A context lives in one process, once
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_context_is_neither_copied_nor_pickled(world: World, how: Callable[[object], object]) -> None:
+    initiator, acceptor = pair(world)
+    with pytest.raises(TypeError, match="export"):
+        how(initiator)
+    assert acceptor.unwrap(initiator.wrap(b"alive", True).message).message == b"alive"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_forked_child_has_no_context(world: World, name: str) -> None:
+    initiator, acceptor = pair(world)
+    read, write = os.pipe()
+    if os.fork() == 0:
+        try:
+            CALLS[name](initiator)
+            answer = "the child used it"
+        except MissingContextError as error:
+            answer = str(error)
+        except BaseException as error:
+            answer = repr(error)
+        os.write(write, answer.encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert "inherited through fork" in pipe.read()
+    os.wait()
+    assert acceptor.unwrap(initiator.wrap(b"alive", True).message).message == b"alive"
+
+
+# What a caller may get wrong
+
+
+def test_calls_that_make_no_sense(world: World) -> None:
+    with pytest.raises(BadMechanismError):
+        SecurityContext(name=SERVICE, mech=OID.from_dotted("1.2.3"), world=world)
+    with pytest.raises(TypeError, match="name of its peer"):
+        SecurityContext(usage="initiate", world=world)
+    with pytest.raises(TypeError, match="token"):
+        SecurityContext(token=b"x", name=Name("x"), world=world)
+
+
+def test_wrap_size_limit_is_exact(world: World) -> None:
+    initiator, _ = pair(world)
+    for encrypted in (True, False):
+        size = initiator.get_wrap_size_limit(1000, encrypted)
+        assert len(initiator.wrap(bytes(size), encrypted).message) <= 1000
+        assert len(initiator.wrap(bytes(size + 1), encrypted).message) > 1000
+
+
+def test_nothing_secret_shows(world: World) -> None:
+    initiator, acceptor = pair(world)
+    assert repr(initiator) == "<SecurityContext initiate: established>"
+    assert repr(acceptor) == "<SecurityContext accept: established>"
