@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
+from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
@@ -38,6 +38,7 @@ from puregss.krb5.mechanism_token import (
     AUTHENTICATOR_USAGE,
     decode_token,
     encode_token,
+    open_sealed,
     random_sequence_number,
 )
 from puregss.krb5.messages.ap import (
@@ -125,7 +126,7 @@ class Acceptor:
         self._skew = clock_skew
         self._leg: Callable[[bytes], bytes | None] | None = self._accept_request
         self._known: dict[str, Any] = {}
-        self._authenticator: Authenticator | None = None
+        self._authenticator: Authenticator | None = None  # while a step runs, for the error token
 
     def step(self, token: bytes | None) -> Steps:
         """Take a token of the initiator; returns the token to send, or None. Never yields.
@@ -141,6 +142,8 @@ class Acceptor:
             if error.token is None:
                 error.token = error_token(error.minor, self._clock.now(), self._principal, self._authenticator)
             raise
+        finally:
+            self._authenticator = None
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
@@ -156,7 +159,6 @@ class Acceptor:
                 minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
             )
         request = self._verify(decode_ap_req(message))
-        self._authenticator = None
         part, flags = request.part, request.flags
         self._known = {
             "initiator_name": part.client,
@@ -214,7 +216,7 @@ class Acceptor:
             flags |= _BOUND
         if checksum.delegation is not None:
             self.delegated = decode_delegation(checksum.delegation, session_key, subkey)
-            flags |= _DELEGATE
+            flags |= _DELEGATE if self.delegated else 0
         return flags
 
     def _reply(self, request: _Request, own: int, subkey: Key) -> bytes:
@@ -239,8 +241,9 @@ class Acceptor:
                 f"the token is of the kind {token_id.hex()}; the third of a DCE-style exchange is an AP-REP (0200)",
                 minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
             )
-        cipher = decode_ap_rep(message).enc_part.cipher
-        part = decode_enc_ap_rep_part(request.session_key.decrypt(AP_REP_USAGE, cipher))
+        complaint = "the initiator's AP-REP is not sealed with the ticket's session key, or was altered"
+        sealed = decode_ap_rep(message).enc_part
+        part = decode_enc_ap_rep_part(open_sealed(sealed, request.session_key, AP_REP_USAGE, complaint))
         if part.seq_number != own:
             raise InvalidTokenError(
                 "the initiator's AP-REP does not repeat the acceptor's sequence number; it belongs to another exchange",
@@ -279,20 +282,11 @@ class Acceptor:
 
 
 def _open_authenticator(sealed: EncryptedData, session_key: Key) -> Authenticator:
-    if sealed.etype != session_key.enctype:
-        raise InvalidTokenError(
-            f"the authenticator has encryption type {sealed.etype} and the ticket's session key {session_key.enctype}",
-            minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
-        )
-    try:
-        plaintext = session_key.decrypt(AUTHENTICATOR_USAGE, sealed.cipher)
-    except BadMICError:
-        raise BadMICError(
-            "the authenticator does not open with the ticket's session key: it was altered, or whoever sent the ticket "
-            "does not hold its key",
-            minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor,
-        ) from None
-    return decode_authenticator(plaintext)
+    complaint = (
+        "the authenticator does not open with the ticket's session key: it was altered, or whoever sent the ticket "
+        "does not hold its key"
+    )
+    return decode_authenticator(open_sealed(sealed, session_key, AUTHENTICATOR_USAGE, complaint))
 
 
 def _decode_checksum(authenticator: Authenticator, session_key: Key) -> AuthenticatorChecksum:

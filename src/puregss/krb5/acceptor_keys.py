@@ -51,7 +51,8 @@ def open_ticket(ticket: Ticket, keys: KeySource, acceptor: Principal | None) -> 
         try:
             plaintext = candidate.key.decrypt(_TICKET_USAGE, cipher)
         except BadMICError:
-            tried = tried or candidate.kvno == ticket.enc_part.kvno
+            named = (candidate.principal, candidate.kvno) == (ticket.server, ticket.enc_part.kvno)
+            tried = tried or named
             continue
         return decode_enc_ticket_part(plaintext), candidate.principal
     raise _explain(ticket, keys, acceptor, tried)

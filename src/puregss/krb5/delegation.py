@@ -6,6 +6,7 @@ from typing import Final
 
 from puregss.base.errors import BadMICError, InvalidTokenError
 from puregss.base.ports import Entropy
+from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.kcrypto.key import Key
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.messages.cred import (
@@ -46,8 +47,8 @@ def encode_delegation(ticket: CachedTicket, session_key: Key, now: float, entrop
 def decode_delegation(octets: bytes, session_key: Key, subkey: Key | None) -> tuple[CachedTicket, ...]:
     """The tickets in a KRB-CRED. The RFC seals it with the session key; old peers use the initiator's subkey.
 
-    BadMICError if it opens with neither, InvalidTokenError if it is malformed, OperationUnavailableError for a
-    ticket whose session key is of an encryption type we lack.
+    Tickets whose keys are of an encryption type we lack are of no use and left out: the context does not depend on
+    them. BadMICError if the message opens with neither key, InvalidTokenError if it is malformed.
     """
     message = decode_krb_cred(octets)
     part = decode_enc_krb_cred_part(_open(message.enc_part, session_key, subkey))
@@ -55,7 +56,11 @@ def decode_delegation(octets: bytes, session_key: Key, subkey: Key | None) -> tu
         raise InvalidTokenError(
             f"the delegated credential has {len(message.tickets)} tickets and describes {len(part.ticket_info)}"
         )
-    return tuple(_ticket(info, ticket) for info, ticket in zip(part.ticket_info, message.tickets, strict=True))
+    return tuple(
+        _ticket(info, ticket)
+        for info, ticket in zip(part.ticket_info, message.tickets, strict=True)
+        if info.key.keytype in SUPPORTED
+    )
 
 
 def _open(sealed: EncryptedData, session_key: Key, subkey: Key | None) -> bytes:

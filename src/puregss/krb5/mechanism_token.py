@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from puregss.base.errors import BadMechanismError, InvalidTokenError
+from puregss.base.errors import BadMechanismError, BadMICError, InvalidTokenError
 from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.ports import Entropy
+from puregss.kcrypto.key import Key
+from puregss.krb5.messages.error_codes import KrbErrorCode
+from puregss.krb5.messages.fields import EncryptedData
 from puregss.wire.framing import decode_framed, encode_framed
 
 AP_REQ: Final = b"\x01\x00"
@@ -39,6 +42,16 @@ def decode_token(token: bytes) -> tuple[bytes, bytes, bool]:
     if oid != MechType.kerberos and oid not in KERBEROS_ALIASES:
         raise BadMechanismError(f"the token is of the mechanism {oid}, not of Kerberos")
     return inner[:2], inner[2:], True
+
+
+def open_sealed(sealed: EncryptedData, key: Key, usage: int, complaint: str) -> bytes:
+    """The plaintext of a part of a context token. BadMICError with `complaint` if it is not sealed with `key`."""
+    if sealed.etype == key.enctype:
+        try:
+            return key.decrypt(usage, sealed.cipher)
+        except BadMICError:
+            pass
+    raise BadMICError(complaint, minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor)
 
 
 def random_sequence_number(entropy: Entropy) -> int:
