@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
 from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
-from puregss.base.mechanism import Steps
+from puregss.base.mechanism import KdcRequest, Steps
 from puregss.base.ports import Clock, Entropy
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.authenticator_checksum import CHECKSUM_TYPE, AuthenticatorChecksum, encode_checksum, hash_bindings
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.delegation import encode_delegation
-from puregss.krb5.initiator_tickets import forwarded_ticket, service_ticket
+from puregss.krb5.kdc_exchange_tgs import Asker, forwarded_tgt, obtain_ticket
 from puregss.krb5.mechanism_authdata import offer_enctypes
 from puregss.krb5.mechanism_error import read_error
 from puregss.krb5.mechanism_token import (
@@ -44,7 +45,7 @@ from puregss.krb5.messages.ap import (
 )
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey
-from puregss.krb5.messages.ticket import TicketFlag
+from puregss.krb5.messages.ticket import TicketFlag, decode_ticket
 from puregss.krb5.ports import TicketStore
 from puregss.krb5.principal import Principal
 from puregss.krb5.record import ContextRecord
@@ -135,21 +136,19 @@ class Initiator:
         if token:
             raise InvalidTokenError("an initiator speaks first: its first step takes no token")
         client = self._client or self._tickets.default_principal
-        now = self._clock.now()
-        ticket = yield from service_ticket(
-            self._tickets, client, self._target, self._lifetime, self._clock, self._entropy
-        )
+        asker = Asker(self._clock, self._entropy, self._lifetime)
+        ticket = yield from obtain_ticket(self._tickets, client, self._target, asker)
+        if not ticket.server.realm:
+            # Kept under the name it was asked for, which leaves the realm to the KDC; the ticket itself knows.
+            ticket = replace(ticket, server=decode_ticket(ticket.ticket).server)
         flags = self._asked & _ASKED | _ALWAYS
         if ticket.flags & TicketFlag.ANONYMOUS:
             flags |= _ANONYMITY
-        delegation = None
-        by_policy = self._asked & _DELEGATE_BY_POLICY and ticket.flags & TicketFlag.OK_AS_DELEGATE
-        if self._asked & _DELEGATE or by_policy:
-            forwarded = yield from forwarded_ticket(self._tickets, client, self._clock, self._entropy)
-            if forwarded is not None:
-                delegation = encode_delegation(forwarded, ticket.session_key, now, self._entropy)
-                flags |= _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
-        expiry = ticket.endtime if self._lifetime is None else min(ticket.endtime, int(now) + self._lifetime)
+        delegation, granted = yield from self._delegate(client, ticket, asker)
+        flags |= granted
+        expiry = (
+            ticket.endtime if self._lifetime is None else min(ticket.endtime, int(self._clock.now()) + self._lifetime)
+        )
         self._known = {
             "initiator_name": ticket.client,
             "acceptor_name": ticket.server,
@@ -157,6 +156,23 @@ class Initiator:
             "expiry": expiry,
         }
         return self._request(_Plan(ticket, flags, expiry, delegation))
+
+    def _delegate(
+        self, client: Principal, ticket: CachedTicket, asker: Asker
+    ) -> Generator[KdcRequest, bytes, tuple[bytes | None, int]]:
+        """The KRB-CRED for the acceptor and the flags that say so; None and 0 where delegation is not wanted.
+
+        Nor where it is not to be had: the flags tell, and the context is good without it (RFC 2743 §1.2.7).
+        """
+        by_policy = self._asked & _DELEGATE_BY_POLICY and ticket.flags & TicketFlag.OK_AS_DELEGATE
+        if not (self._asked & _DELEGATE or by_policy):
+            return None, 0
+        try:
+            forwarded = yield from forwarded_tgt(self._tickets, client, asker)
+        except GSSError:
+            return None, 0
+        delegation = encode_delegation(forwarded, ticket.session_key, self._clock.now(), self._entropy)
+        return delegation, _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
 
     def _request(self, plan: _Plan) -> bytes:
         """RFC 4120 §3.2.2: the token with the AP-REQ."""
