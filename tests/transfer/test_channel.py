@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import os
+import pickle
 import random
 import threading
 from typing import Any
@@ -161,8 +162,8 @@ def test_what_both_sides_hold_afterwards_opens_nothing_sent_before() -> None:
     held = secrets(sender) | secrets(receiver)
     assert held
     for secret in held:
-        thief = copy.copy(receiver)
-        thief._next = 0
+        thief = ChannelReceiver(bytes(32), FakeClock())
+        thief._identity, thief._tag, thief._prefix = receiver._identity, receiver._tag, receiver._prefix
         thief._chain = secret
         with pytest.raises(InvalidTokenError):
             thief.import_(token)
@@ -170,6 +171,13 @@ def test_what_both_sides_hold_afterwards_opens_nothing_sent_before() -> None:
         thief._next = 1
         with pytest.raises(InvalidTokenError):
             thief.import_(token)
+
+
+@pytest.mark.parametrize("twice", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_end_cannot_be_copied(twice: Any) -> None:
+    for end in channel():
+        with pytest.raises(TypeError, match="one of a kind"):
+            twice(end)
 
 
 def test_no_key_shows() -> None:

@@ -19,6 +19,7 @@ from itertools import islice
 from threading import Lock
 from typing import Final, NoReturn
 
+from puregss.base import era
 from puregss.base.errors import GSSError, UnauthorizedError
 from puregss.transfer.minor import TransferMinor
 from puregss.transfer.token import DOMAIN_TAG_SIZE, KEY_SIZE, NAME_SIZE, DomainKind, name_expiry
@@ -47,12 +48,17 @@ class DirectoryStore:
         if not os.path.isabs(path):
             raise ValueError(f"a claim folder is named by its absolute path, not {path!r}")
         self.path = path
-        self._lock = Lock()
+        self._begin_era()
         self._descriptor = -1
         self._folder: tuple[int, int] | None = None
         self._place = b""
-        self._tidying: Iterator[bytes] = iter(())
         self._tidied = 0
+
+    def _begin_era(self) -> None:
+        """In the child of a fork nobody will release the lock, and the scan would move the parent's own on."""
+        self._era = era.current
+        self._lock = Lock()
+        self._tidying: Iterator[bytes] = iter(())
 
     def __repr__(self) -> str:
         return f"<DirectoryStore {self.path}>"
@@ -61,6 +67,8 @@ class DirectoryStore:
 
     def place(self) -> bytes:
         """Device and inode of the folder. UnauthorizedError unless it is ours alone."""
+        if self._era is not era.current:
+            self._begin_era()
         found = self._status()
         if found is None or (found.st_dev, found.st_ino) != self._folder or not found.st_nlink:
             found = self._open_again()

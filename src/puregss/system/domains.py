@@ -42,8 +42,8 @@ class TransferDomain(Domain):
         yet. OperationUnavailableError for a URL that names none of these.
         """
         url = url or os.environ.get(DOMAIN_VARIABLE) or "dir:"
-        scheme, _, rest = url.partition(":")
-        if scheme in ("memory", "dir"):
+        scheme, colon, rest = url.partition(":")
+        if colon and scheme in ("memory", "dir"):
             if key_file is not None:
                 raise OperationUnavailableError(
                     f"the transfer domain {scheme}: takes no key file; its claims never leave this machine",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from hashlib import sha512
 from itertools import islice
 from threading import Lock
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, NoReturn, TypeVar, overload
 
 from puregss.base import era
 from puregss.base.errors import GSSError, MissingContextError, OperationUnavailableError
@@ -74,6 +74,9 @@ class _Channel:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._tag.hex()} at {self._next}, {len(self._keys)} under way>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} is one of a kind: a copy would let a token open twice")
 
     def _milliseconds(self) -> int:
         return int(self._clock.boottime() * 1000)

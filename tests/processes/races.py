@@ -1,0 +1,48 @@
+"""Racing imports in real processes, for every domain that reaches beyond one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from puregss.system.domains import TransferDomain
+from puregss.transfer.minor import TransferMinor
+from tests.transfer.fakes import FakeContext
+
+RACER = Path(__file__).with_name("racer.py")
+LOST = {str(int(TransferMinor.NO_CLAIM)), str(int(TransferMinor.LOST_RACE))}
+
+
+def race_imports(url: str, folder: Path, rounds: int, key_file: str | None = None, racers: int = 2) -> Counter[str]:
+    """Export `rounds` contexts, let `racers` processes import each; what they saw. Asserts one winner a token."""
+    domain = TransferDomain.from_url(url, key_file)
+    tokens = folder / "tokens"
+    exported = [domain.export(FakeContext(expiry=1e11), ttl=600) for _ in range(rounds)]
+    tokens.write_bytes(b"".join(len(token).to_bytes(4, "big") + token for token in exported))
+    line = folder / "line"
+    line.write_bytes(bytes(8 * racers))
+    keys = [] if key_file is None else [key_file]
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(RACER), url, str(tokens), str(line), str(number), str(racers), *keys],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(racers)
+    ]
+    try:
+        outcomes = [process.communicate(timeout=120)[0].split() for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert all(process.returncode == 0 for process in started)
+    assert [len(words) for words in outcomes] == [rounds] * racers
+    seen: Counter[str] = Counter()
+    for words in zip(*outcomes, strict=True):
+        assert words.count("won") == 1, words
+        assert set(words) <= LOST | {"won"}, words
+        seen.update(words)
+    assert domain.sweep() == 0
+    return seen
