@@ -20,13 +20,16 @@ from puregss.krb5.principal import Principal
 Exchange = Generator[KdcRequest, bytes, CachedTicket]
 """Yields requests to KDCs, is sent their answers, returns the ticket. Raises GSSError."""
 
+KDCREP_MODIFIED: Final = -1765328237
+"""The minor status by which MIT's library calls an answer that does not fit its request."""
+
 CLOCK_SKEW: Final = 300
 """Seconds by which clocks may differ (RFC 4120 §8.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketOptions:
-    """What a ticket is wanted to be. Lifetimes in seconds; `renew_lifetime` None: not renewable. A KDC may give less."""
+    """What a ticket is wanted to be. Lifetimes in seconds, `renew_lifetime` None: not renewable; KDCs may give less."""
 
     forwardable: bool = False
     proxiable: bool = False
@@ -83,7 +86,7 @@ def altered(realm: str, what: str) -> GSSError:
     return GSSError(
         f"the answer of the KDC of realm {realm} does not belong to the request ({what}); "
         "it was not used: somebody may be tampering with the network",
-        minor=KrbErrorCode.KRB_AP_ERR_MODIFIED.minor,
+        minor=KDCREP_MODIFIED,
     )
 
 
