@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -13,9 +12,7 @@ from puregss.krb5.messages.kdc import AS_REP, KdcOption
 from puregss.krb5.messages.padata import PaData, PaDataType, decode_etype_info2, decode_method_data
 from puregss.krb5.messages.ticket import TicketFlag
 from puregss.krb5.principal import Principal, PrincipalNameType, tgs_principal
-from puregss.realm.database import Database
-from puregss.realm.faults import Faults
-from puregss.realm.policy import HOUR, Policy
+from puregss.realm.policy import HOUR
 from puregss.realm.state import RealmState
 from puregss.realm.trust import Neighbourhood
 from puregss.wire.der import decode
@@ -31,17 +28,7 @@ from tests.realm.client import (
     password_key,
     timestamp,
 )
-
-REALM = "EXAMPLE.TEST"
-ALICE = Principal(("alice",), REALM)
-ALL = (18, 17, 20, 19, 26, 25)
-
-
-def make_state(realm: str = REALM, policy: Policy | None = None, enctypes: tuple[int, ...] = ALL) -> RealmState:
-    database = Database(realm, enctypes, os.urandom)
-    database.add(Principal(("alice",), realm), "alice's password")
-    database.add(Principal(("host", "localhost"), realm))
-    return RealmState(realm, database, Neighbourhood(realm), policy or Policy(), Faults(), os.urandom)
+from tests.realm.states import ALICE, ALL, PASSWORD, REALM, make_state
 
 
 @pytest.fixture
@@ -68,8 +55,9 @@ def test_asks_for_preauthentication_and_says_how(state: RealmState) -> None:
 
 
 @pytest.mark.parametrize("enctype", ALL)
-def test_gives_a_ticket_for_the_right_password(state: RealmState, enctype: int) -> None:
-    held = log_in(state, "alice", "alice's password", etype=(enctype,))
+def test_gives_a_ticket_for_the_right_password(enctype: int) -> None:
+    state = make_state(enctypes=(enctype,))
+    held = log_in(state, "alice", PASSWORD, etype=(enctype,))
     assert held.reply.msg_type == AS_REP
     assert held.reply.client == ALICE
     assert held.reply.enc_part.etype == enctype
@@ -93,7 +81,7 @@ def test_gives_a_ticket_for_the_right_password(state: RealmState, enctype: int) 
 
 
 def test_every_session_key_is_another(state: RealmState) -> None:
-    assert len({log_in(state, "alice", "alice's password").key for _ in range(5)}) == 5
+    assert len({log_in(state, "alice", PASSWORD).key for _ in range(5)}) == 5
 
 
 @pytest.mark.parametrize(
@@ -129,20 +117,20 @@ def test_refuses_a_wrong_password(state: RealmState) -> None:
 
 @pytest.mark.parametrize("seconds", [301, -301, 10**6])
 def test_refuses_a_wrong_clock(state: RealmState, seconds: int) -> None:
-    stamp = timestamp(password_key(state, "alice", "alice's password"), NOW + seconds)
+    stamp = timestamp(password_key(state, "alice", PASSWORD), NOW + seconds)
     refusal = refused(state, as_req(state, "alice", (stamp,)))
     assert refusal.code == Code.KRB_AP_ERR_SKEW
     assert f"{seconds:+d} seconds" in (refusal.error.e_text or "")
 
 
 def test_tolerates_a_clock_a_little_off(state: RealmState) -> None:
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     exchange(state, as_req(state, "alice", (timestamp(key, NOW - 299),)))
 
 
 def test_preauthentication_can_be_left_to_those_who_want_it(state: RealmState) -> None:
     state.database.get(ALICE).require_preauthentication = False
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     held = open_reply(exchange(state, as_req(state, "alice")), key, 3)
     assert not held.part.flags & TicketFlag.PRE_AUTHENT
     wrong = timestamp(password_key(state, "alice", "a guess"))
@@ -156,7 +144,7 @@ def test_revoked(state: RealmState) -> None:
 
 def test_a_service_can_be_asked_for_directly_and_can_log_in_itself(state: RealmState) -> None:
     host = Principal(("host", "localhost"), REALM)
-    held = log_in(state, "alice", "alice's password", server=host)
+    held = log_in(state, "alice", PASSWORD, server=host)
     assert held.server == host
     assert inside(state, held).client == ALICE
     key = state.database.get(host).keys[0]
@@ -171,7 +159,7 @@ def test_options_times_and_addresses(state: RealmState) -> None:
     held = log_in(
         state,
         "alice",
-        "alice's password",
+        PASSWORD,
         kdc_options=options,
         till=NOW + HOUR,
         rtime=NOW + 24 * HOUR,
@@ -185,7 +173,7 @@ def test_options_times_and_addresses(state: RealmState) -> None:
 
 
 def test_proves_that_the_request_arrived_as_it_was_sent(state: RealmState) -> None:
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     request = as_req(state, "alice", (timestamp(key), PaData(PaDataType.REQ_ENC_PA_REP, b"")))
     held = open_reply(exchange(state, request), key, 3)
     proof = decode(DerTypedOctets, dict(held.part.encrypted_pa_data)[PaDataType.REQ_ENC_PA_REP])
@@ -196,7 +184,7 @@ def test_proves_that_the_request_arrived_as_it_was_sent(state: RealmState) -> No
 def test_enterprise_names_and_aliases(state: RealmState) -> None:
     """RFC 6806 §5, §6."""
     state.database.add_alias(Principal(("al",), REALM), state.database.get(ALICE))
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     for name, canonicalize, expected in (
         (Principal(("alice@EXAMPLE.TEST",), REALM, PrincipalNameType.ENTERPRISE), True, ALICE),
         (Principal(("alice",), REALM, PrincipalNameType.ENTERPRISE), True, ALICE),
@@ -223,7 +211,7 @@ def test_sends_clients_of_a_known_realm_there(state: RealmState) -> None:
 
 @pytest.mark.parametrize("fault", ["wrong_nonce", "wrong_client", "wrong_server", "wrong_key"])
 def test_lies(state: RealmState, fault: str) -> None:
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     with state.faults.during(**{fault: True}):
         reply = exchange(state, as_req(state, "alice", (timestamp(key),)))
     if fault == "wrong_key":
@@ -237,13 +225,13 @@ def test_lies(state: RealmState, fault: str) -> None:
 
 
 def test_other_faults(state: RealmState) -> None:
-    key = password_key(state, "alice", "alice's password")
+    key = password_key(state, "alice", PASSWORD)
     state.faults.reject_preauthentication = True
     assert refused(state, as_req(state, "alice", (timestamp(key),))).code == Code.KDC_ERR_PREAUTH_FAILED
     state.faults.error_code = Code.KDC_ERR_SVC_UNAVAILABLE
     assert refused(state, as_req(state, "alice")).code == Code.KDC_ERR_SVC_UNAVAILABLE
     state.faults.clear()
     state.faults.ticket_expired = True
-    held = log_in(state, "alice", "alice's password")
+    held = log_in(state, "alice", PASSWORD)
     assert held.part.endtime < NOW - 300
     assert held.part.start < held.part.endtime
