@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from puregss.acceptor.handoff import (
+    Acknowledged,
+    Closed,
+    Data,
+    Drain,
+    Failed,
+    HandOff,
+    Message,
+    Ready,
+    Refused,
+    Start,
+    decode_datagram,
+    encode_message,
+)
+from puregss.acceptor.peer import Peer
+from puregss.base.errors import GSSError
+from puregss.base.flags import RequirementFlag
+
+# Principals may hold octets that are not UTF-8, which reach us as lone surrogates.
+PEER = Peer("al\udcffice@R", "host/h@R", "1.2.840", "aes", RequirementFlag.integrity, "127.0.0.1:1", 4711)
+
+MESSAGES: list[Message] = [
+    Start(b"k" * 32, "module:function", "length", 2**31, 1.5, "nobody"),
+    Ready(),
+    Failed("it cannot"),
+    HandOff(2**40, b"token", b"leftover", PEER, True),
+    HandOff(1, b"token", b"", PEER, False),
+    Acknowledged(7),
+    Refused(7, "spent"),
+    Data(7, b"octets"),
+    Closed(7, 100, 2**33, 1, "reset"),
+    Drain(10.0),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_decoding_undoes_encoding(message: Message) -> None:
+    assert decode_datagram(encode_message(message)) == [message]
+
+
+def test_records_share_a_datagram() -> None:
+    assert decode_datagram(b"".join(map(encode_message, MESSAGES))) == MESSAGES
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_cut_or_longer_datagram_is_refused(message: Message) -> None:
+    octets = encode_message(message)
+    for end in range(1, len(octets)):
+        with pytest.raises(GSSError):
+            decode_datagram(octets[:end])
+    with pytest.raises(GSSError):
+        decode_datagram(octets + b"\0")
+
+
+@given(st.binary(max_size=200))
+def test_hostile_octets_end_in_messages_or_a_status(octets: bytes) -> None:
+    for kind in range(10):
+        body = bytes((kind,)) + len(octets).to_bytes(4, "big") + octets
+        for datagram in (octets, body):
+            try:
+                decode_datagram(datagram)
+            except GSSError:
+                continue
+
+
+def test_secrets_do_not_show() -> None:
+    assert "kkkk" not in repr(MESSAGES[0])
+    assert "token'" not in repr(MESSAGES[3])
