@@ -40,7 +40,7 @@ class Krb5Config:
 
     @classmethod
     def load(cls, paths: Sequence[str | Path] | None = None, environ: Mapping[str, str] = os.environ) -> Krb5Config:
-        """The files of `paths`, else of KRB5_CONFIG (colons between them), else the system's. Missing ones are no error."""
+        """The files of `paths`, of KRB5_CONFIG (colons between them), or of the system. Missing ones are skipped."""
         if paths is None:
             named = environ.get("KRB5_CONFIG")
             paths = [path for path in named.split(":") if path] if named else DEFAULT_PATHS
