@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from puregss.base.errors import BadMICError, GSSError, OperationUnavailableError
 from puregss.kcrypto import rfc6803
+from puregss.kcrypto.cts import LARGE
 from puregss.kcrypto.enctypes import SUPPORTED, EncType, enctype_name, enctype_number
 from puregss.kcrypto.key import Key, fx_cf2, profile_of, random_key, string_to_key
 from puregss.kcrypto.profile import MAXIMUM_ITERATIONS, MINIMUM_ITERATIONS, usage_constant
@@ -129,6 +130,23 @@ def test_kept_ciphers_make_what_fresh_ones_make(enctype: int) -> None:
         assert make(enctype).decrypt(9, ciphertext) == bytes(size)
         assert worked.decrypt(9, make(enctype).encrypt(9, bytes(size), os.urandom)) == bytes(size)
     assert len(seen) == 8
+
+
+@every_enctype
+@pytest.mark.parametrize("size", [LARGE - 17, LARGE - 16, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE + 5, 1 << 20])
+def test_large_messages(enctype: int, size: int) -> None:
+    key = make(enctype)
+    plaintext = os.urandom(size)
+    for _ in range(2):
+        ciphertext = key.encrypt(7, plaintext, os.urandom)
+        assert len(ciphertext) == 16 + size + key.checksum_size
+        assert key.decrypt(7, ciphertext) == plaintext
+        assert key.decrypt(7, key.encrypt(7, b"small", os.urandom)) == b"small"
+    for octet in (0, 16, LARGE, size // 2, size, len(ciphertext) - 1):
+        altered = bytearray(ciphertext)
+        altered[min(octet, len(altered) - 1)] ^= 1
+        with pytest.raises(BadMICError):
+            key.decrypt(7, bytes(altered))
 
 
 @every_enctype

@@ -1,23 +1,32 @@
 """RFC 3962 §5: CBC with ciphertext stealing (the last two blocks always swapped), on ciphers that are kept.
 
 A new cipher object costs as much as all other work on a small message, so one object serves many messages. CBC
-carries its chaining value (the last block of the last message) into the next message, where it is xored to the
-first block. RFC 3961 wants a zero chaining value there, and puts a random confounder into the first block; so the
-carried value is cancelled, or taken as part of the confounder. This is sound because
+carries its chaining value (the last block of the last message) into the next one, where RFC 3961 wants zero.
 
-- the block fed first is fresh and random for every message, hence so is its xor with a value known before;
-- whoever authenticates the confounder authenticates the effective one, `block xor chain`;
-- each object is used under its owner's lock, and is thrown away if anything raises while it is in use.
+Decrypting, a block of zeros goes first: what comes out for it means nothing, and the next block is chained to zero.
+
+Encrypting, the first block of a message is a random confounder; whatever it is xored with becomes part of it. This
+is sound because the block fed is fresh and random for every message, hence so is its xor with a value known before,
+and because whoever authenticates the confounder authenticates the effective one, `block xor chain`.
+
+Each object is used by one thread at a time, and is thrown away by its owner if anything raises while it is in use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-BLOCK = 16
-ZERO_BLOCK = bytes(BLOCK)
-_PADDING = [bytes(n) for n in range(BLOCK)]
+BLOCK: Final = 16
+ZERO_BLOCK: Final = bytes(BLOCK)
+_PADDING: Final = [bytes(n) for n in range(BLOCK)]
+
+LARGE: Final = 1 << 15
+"""Octets from which on a message is worked through in chunks of this size, which the processor's caches hold, and
+memory is taken for the result alone: fresh memory from the kernel costs more than ciphers do."""
 
 
 def xor_block(left: bytes, right: bytes) -> bytes:
@@ -34,40 +43,58 @@ class CtsEncryptor:
         self._update = Cipher(algorithm, CBC(ZERO_BLOCK)).encryptor().update
         self.chain = ZERO_BLOCK
 
-    def encrypt(self, *parts: bytes) -> tuple[bytes, bytes, bytes]:
-        """The ciphertext of the parts taken together, at least 16 octets, in three pieces to be joined."""
-        data = b"".join(parts)
-        padding = -len(data) & 15
-        blocks = self._update(data + _PADDING[padding] if padding else data)
+    def encrypt(self, block: bytes, message: bytes, trailer: bytes) -> tuple[bytes, bytes, bytes]:
+        """The ciphertext of a first block and what follows it, in three pieces to be joined."""
+        padding = -(len(message) + len(trailer)) & 15
+        blocks = self._update(b"".join((block, message, trailer, _PADDING[padding])))
         self.chain = last = blocks[-16:]
         return blocks[:-32], last, blocks[-32 : len(blocks) - 16 - padding]
+
+    def encrypt_large(self, block: bytes, message: bytes, trailer: bytes) -> Iterator[bytes]:
+        """The same piece by piece, for messages of at least 48 octets."""
+        yield self._update(block)
+        whole = (len(message) & -16) - 32
+        view = memoryview(message)
+        for at in range(0, whole, LARGE):
+            yield self._update(view[at : min(at + LARGE, whole)])
+        yield from self.encrypt(message[whole : whole + 16], message[whole + 16 :], trailer)
 
 
 class CtsDecryptor:
     """Decrypts messages one after the other."""
 
-    __slots__ = ("_chain", "_update")
+    __slots__ = ("_update",)
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
         self._update = Cipher(algorithm, CBC(ZERO_BLOCK)).decryptor().update
-        self._chain = ZERO_BLOCK
 
-    def decrypt(self, data: bytes, start: int, end: int) -> tuple[bytes, bytes]:
+    def decrypt(self, data: bytes, start: int, end: int) -> bytes:
         """Decrypt `data[start:end]`, at least 16 octets.
 
-        Gives (chain, plaintext): the plaintext's first block is still to be xored with chain, and the plaintext
-        is followed by zero octets up to a whole block.
+        The plaintext stands in the result at offset 16, behind a block without meaning; what follows it is padding.
         """
         padding = (start - end) & 15
         swapped = end + padding - 32
         if swapped < start:
-            feed = last = data[start:end]
-        else:
-            last = data[swapped : swapped + 16]
-            stolen = data[swapped + 16 : end]
-            if padding:
-                stolen += xor_block(self._update(last), self._chain)[16 - padding :]
-                self._chain = last
-            feed = b"".join((data[start:swapped], stolen, last))
-        chain, self._chain = self._chain, last
-        return chain, self._update(feed)
+            return self._update(ZERO_BLOCK + data[start:end])
+        stolen, last = self._unswap(data, swapped, end, padding)
+        return self._update(b"".join((ZERO_BLOCK, data[start:swapped], stolen, last)))
+
+    def decrypt_large(self, data: bytes, start: int, end: int) -> Iterator[bytes]:
+        """The plaintext itself, of at least 48 octets, piece by piece; the first piece is the first block."""
+        padding = (start - end) & 15
+        swapped = end + padding - 32
+        stolen, last = self._unswap(data, swapped, end, padding)
+        yield self._update(ZERO_BLOCK + data[start : start + 16])[16:]
+        view = memoryview(data)
+        for at in range(start + 16, swapped, LARGE):
+            yield self._update(view[at : min(at + LARGE, swapped)])
+        yield self._update(stolen + last)[: 32 - padding]
+
+    def _unswap(self, data: bytes, swapped: int, end: int, padding: int) -> tuple[bytes, bytes]:
+        """The last two blocks as CBC made them, the first of them with the end that was stolen from it."""
+        last = data[swapped : swapped + 16]
+        stolen = data[swapped + 16 : end]
+        if padding:
+            stolen += self._update(ZERO_BLOCK + last)[32 - padding :]
+        return stolen, last

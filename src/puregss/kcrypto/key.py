@@ -93,7 +93,7 @@ class Key:
         """D(). BadMICError if the ciphertext was altered or belongs to another key or usage."""
         place = usage << 8 | KI
         opener = self._take(place) or self._profile.opener(self._material, usage)
-        plaintext: bytes = opener.open(ciphertext, 0)
+        plaintext: bytes = opener.open(ciphertext, 0, 0)[0]
         self._kept[place] = opener
         return plaintext
 

@@ -1,13 +1,11 @@
-"""RFC 3961 §3: what every encryption type defines, and the objects that protect one message after the other."""
+"""RFC 3961 §3: what every encryption type defines."""
 
 from __future__ import annotations
 
-import hmac
 from typing import Protocol, Self
 
-from puregss.base.errors import BadMICError, OperationUnavailableError
+from puregss.base.errors import OperationUnavailableError
 from puregss.base.ports import Entropy
-from puregss.kcrypto.cts import BLOCK, CtsDecryptor, CtsEncryptor, xor_block
 
 KC = 0x99
 KE = 0xAA
@@ -18,7 +16,7 @@ class Mac(Protocol):
     """A keyed MAC: HMAC or CMAC of `cryptography`. One that is kept is only ever copied."""
 
     def copy(self) -> Self: ...
-    def update(self, data: bytes) -> None: ...
+    def update(self, data: bytes, /) -> None: ...
     def finalize(self) -> bytes: ...
 
 
@@ -32,8 +30,8 @@ class Sealer(Protocol):
 class Opener(Protocol):
     """D() of one key and usage. Not for two threads at once; to be thrown away once it has raised."""
 
-    def open(self, data: bytes, start: int) -> bytes:
-        """The plaintext of the ciphertext `data[start:]`. BadMICError unless it is authentic."""
+    def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
+        """The plaintext of the ciphertext `data[start:]`, its last `cut` octets apart. BadMICError if not authentic."""
 
 
 class Profile(Protocol):
@@ -85,90 +83,3 @@ def iteration_count(params: bytes | None, default: int, minimum: int) -> int:
 
 MINIMUM_ITERATIONS = 4096
 MAXIMUM_ITERATIONS = 1 << 20
-
-_FORGED = "the integrity check failed: the data was altered, or encrypted in another key"
-
-
-class PlaintextMacSealer:
-    """RFC 3961 §5.3: E(Ke, confounder | plaintext) | MAC(Ki, confounder | plaintext)."""
-
-    __slots__ = ("_cts", "_mac", "_size")
-
-    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
-        self._mac = mac
-        self._size = size
-
-    def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
-        block = entropy(BLOCK)
-        mac = self._mac.copy()
-        mac.update(xor_block(block, self._cts.chain))
-        mac.update(plaintext)
-        mac.update(trailer)
-        head, last, stolen = self._cts.encrypt(block, plaintext, trailer)
-        return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
-
-
-class PlaintextMacOpener:
-    """RFC 3961 §5.3, the other way."""
-
-    __slots__ = ("_cts", "_mac", "_size")
-
-    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
-        self._mac = mac
-        self._size = size
-
-    def open(self, data: bytes, start: int) -> bytes:
-        end = len(data) - self._size
-        if end - start < BLOCK:
-            raise BadMICError("the encrypted data is too short to hold a confounder and a checksum")
-        chain, plaintext = self._cts.decrypt(data, start, end)
-        message = plaintext[BLOCK : end - start]
-        mac = self._mac.copy()
-        mac.update(xor_block(plaintext[:BLOCK], chain))
-        mac.update(message)
-        if not hmac.compare_digest(mac.finalize()[: self._size], data[end:]):
-            raise BadMICError(_FORGED)
-        return message
-
-
-class CiphertextMacSealer:
-    """RFC 8009 §5: C = E(Ke, confounder | plaintext), then C | MAC(Ki, cipher state | C)."""
-
-    __slots__ = ("_cts", "_mac", "_size")
-
-    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
-        self._mac = mac
-        self._size = size
-
-    def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
-        head, last, stolen = self._cts.encrypt(entropy(BLOCK), plaintext, trailer)
-        mac = self._mac.copy()
-        mac.update(head)
-        mac.update(last)
-        mac.update(stolen)
-        return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
-
-
-class CiphertextMacOpener:
-    """RFC 8009 §5, the other way: nothing is decrypted before the MAC has been verified."""
-
-    __slots__ = ("_cts", "_mac", "_size")
-
-    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
-        self._mac = mac
-        self._size = size
-
-    def open(self, data: bytes, start: int) -> bytes:
-        end = len(data) - self._size
-        if end - start < BLOCK:
-            raise BadMICError("the encrypted data is too short to hold a confounder and a checksum")
-        mac = self._mac.copy()
-        mac.update(data[start:end])
-        if not hmac.compare_digest(mac.finalize()[: self._size], data[end:]):
-            raise BadMICError(_FORGED)
-        _, plaintext = self._cts.decrypt(data, start, end)
-        return plaintext[BLOCK : end - start]

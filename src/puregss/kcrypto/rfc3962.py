@@ -13,16 +13,8 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto import rfc3961
 from puregss.kcrypto.cts import CtsDecryptor, CtsEncryptor
-from puregss.kcrypto.profile import (
-    KC,
-    KE,
-    KI,
-    Mac,
-    PlaintextMacOpener,
-    PlaintextMacSealer,
-    iteration_count,
-    usage_constant,
-)
+from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
 _DEFAULT_ITERATIONS = 4096
 

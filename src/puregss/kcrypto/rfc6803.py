@@ -11,16 +11,8 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from puregss.kcrypto.cts import CtsDecryptor, CtsEncryptor
-from puregss.kcrypto.profile import (
-    KC,
-    KE,
-    KI,
-    Mac,
-    PlaintextMacOpener,
-    PlaintextMacSealer,
-    iteration_count,
-    usage_constant,
-)
+from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
 _DEFAULT_ITERATIONS = 32768
 

@@ -11,16 +11,8 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto.cts import ZERO_BLOCK, CtsDecryptor, CtsEncryptor
-from puregss.kcrypto.profile import (
-    KC,
-    KE,
-    KI,
-    CiphertextMacOpener,
-    CiphertextMacSealer,
-    Mac,
-    iteration_count,
-    usage_constant,
-)
+from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.sealing import CiphertextMacOpener, CiphertextMacSealer
 
 _DEFAULT_ITERATIONS = 32768
 

@@ -118,24 +118,27 @@ class Protection:
         if type(token) is not bytes:
             token = octets(token)
         header = token[:HEADER]
-        if header[:4] != self._in.sealed[:4] and not self._check_header(header, _WRAP) & SEALED:
-            return self._unwrap_clear(header, token)
+        filler = 0
+        if header[:8] != self._in.sealed:  # which is what nearly every peer sends: neither filler nor rotation
+            if not self._check_header(header, _WRAP) & SEALED:
+                return self._unwrap_clear(header, token)
+            filler = header[4] << 8 | header[5]
+            if header[6:8] != b"\0\0":
+                token = header + _unrotated(header, token)
         if len(token) < self._least:
             raise InvalidTokenError("the token is too short to hold a confounder, a header and a checksum")
-        if header[6:8] != b"\0\0":
-            token = header + _unrotated(header, token)
         opener = self._opener or self._key.opener(self._in.seal_usage)
         self._opener = None
-        plaintext = opener.open(token, HEADER)
+        message, inner = opener.open(token, HEADER, HEADER)
         self._opener = opener
-        inner = plaintext[-HEADER:]
-        end = len(plaintext) - HEADER - (header[4] << 8 | header[5])
-        if end < 0:
-            raise InvalidTokenError("the token claims more filler than it holds")
         # RRC is not protected (§4.2.5): a relay may rotate what another has made.
-        if inner[:6] != header[:6] or inner[8:] != header[8:]:
+        if inner != header and (inner[:6] != header[:6] or inner[8:] != header[8:]):
             raise InvalidTokenError("the token's header is not the one that was encrypted with the message")
-        return plaintext[:end], True, int.from_bytes(header[8:], "big")
+        if filler:
+            if filler > len(message):
+                raise InvalidTokenError("the token claims more filler than it holds")
+            message = message[:-filler]
+        return message, True, int.from_bytes(header[8:], "big")
 
     def _unwrap_clear(self, header: bytes, token: bytes) -> tuple[bytes, bool, int]:
         size = self._size

@@ -1,0 +1,167 @@
+"""RFC 3961 §5.3, RFC 8009 §5: the two ways to join a cipher and a MAC, for one message after the other.
+
+Small messages take the shortest way in calls; large ones go in chunks, and their result is gathered in place.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+
+from puregss.base.errors import BadMICError
+from puregss.base.ports import Entropy
+from puregss.kcrypto.cts import BLOCK, LARGE, CtsDecryptor, CtsEncryptor, xor_block
+from puregss.kcrypto.profile import Mac
+
+_SHORT = "the encrypted data is too short to hold a confounder and an integrity tag"
+_FORGED = "the integrity check failed: the data was altered, or encrypted in another key"
+_VIEW = 4096  # octets from which on a view costs less than a copy
+
+
+class PlaintextMacSealer:
+    """RFC 3961 §5.3: E(Ke, confounder | plaintext) | MAC(Ki, confounder | plaintext)."""
+
+    __slots__ = ("_cts", "_mac", "_size")
+
+    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
+        self._cts = cts
+        self._mac = mac
+        self._size = size
+
+    def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
+        cts = self._cts
+        block = entropy(BLOCK)
+        mac = self._mac.copy()
+        mac.update(xor_block(block, cts.chain))
+        mac.update(plaintext)
+        mac.update(trailer)
+        tag = mac.finalize()[: self._size]
+        if len(plaintext) < LARGE:
+            return b"".join((prefix, *cts.encrypt(block, plaintext, trailer), tag))
+
+        def pieces() -> Iterator[bytes]:
+            yield prefix
+            yield from cts.encrypt_large(block, plaintext, trailer)
+            yield tag
+
+        return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + len(tag), pieces()).getvalue()
+
+
+class PlaintextMacOpener:
+    """RFC 3961 §5.3, the other way."""
+
+    __slots__ = ("_cts", "_mac", "_size")
+
+    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
+        self._cts = cts
+        self._mac = mac
+        self._size = size
+
+    def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
+        end = len(data) - self._size
+        behind = end - start + BLOCK
+        if behind < 2 * BLOCK + cut:
+            raise BadMICError(_SHORT)
+        mac = self._mac.copy()
+        if behind >= LARGE:
+            return self._open_large(data, start, cut, mac)
+        blocks = self._cts.decrypt(data, start, end)
+        mac.update(blocks[BLOCK:behind] if behind < _VIEW else _view(blocks, BLOCK, behind))
+        _verify(mac, data[end:], self._size)
+        return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
+
+    def _open_large(self, data: bytes, start: int, cut: int, mac: Mac) -> tuple[bytes, bytes]:
+        end = len(data) - self._size
+        pieces = self._cts.decrypt_large(data, start, end)
+        mac.update(next(pieces))
+        plaintext = _gather(end - start - BLOCK, _summed(mac, pieces))
+        _verify(mac, data[end:], self._size)
+        return _parted(plaintext, end - start - BLOCK - cut)
+
+
+class CiphertextMacSealer:
+    """RFC 8009 §5: C = E(Ke, confounder | plaintext), then C | MAC(Ki, cipher state | C)."""
+
+    __slots__ = ("_cts", "_mac", "_size")
+
+    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
+        self._cts = cts
+        self._mac = mac
+        self._size = size
+
+    def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
+        block = entropy(BLOCK)
+        mac = self._mac.copy()
+        if len(plaintext) < LARGE:
+            head, last, stolen = self._cts.encrypt(block, plaintext, trailer)
+            mac.update(head)
+            mac.update(last + stolen)
+            return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
+
+        def pieces() -> Iterator[bytes]:
+            yield prefix
+            yield from _summed(mac, self._cts.encrypt_large(block, plaintext, trailer))
+            yield mac.finalize()[: self._size]
+
+        return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + self._size, pieces()).getvalue()
+
+
+class CiphertextMacOpener:
+    """RFC 8009 §5, the other way: nothing is decrypted before the MAC has been verified."""
+
+    __slots__ = ("_cts", "_mac", "_size")
+
+    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
+        self._cts = cts
+        self._mac = mac
+        self._size = size
+
+    def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
+        end = len(data) - self._size
+        behind = end - start + BLOCK
+        if behind < 2 * BLOCK + cut:
+            raise BadMICError(_SHORT)
+        mac = self._mac.copy()
+        mac.update(data[start:end] if end < _VIEW else _view(data, start, end))
+        _verify(mac, data[end:], self._size)
+        if behind >= LARGE:
+            pieces = self._cts.decrypt_large(data, start, end)
+            next(pieces)  # the confounder
+            return _parted(_gather(end - start - BLOCK, pieces), end - start - BLOCK - cut)
+        blocks = self._cts.decrypt(data, start, end)
+        return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
+
+
+def _view(data: bytes, start: int, end: int) -> bytes:
+    return memoryview(data)[start:end]  # type: ignore[return-value]  # a MAC takes any buffer, its stubs say bytes
+
+
+def _verify(mac: Mac, tag: bytes, size: int) -> None:
+    if not hmac.compare_digest(mac.finalize()[:size], tag):
+        raise BadMICError(_FORGED)
+
+
+def _summed(mac: Mac, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces, each of which goes through the MAC on its way."""
+    for piece in pieces:
+        mac.update(piece)
+        yield piece
+
+
+def _gather(size: int, pieces: Iterable[bytes]) -> BytesIO:
+    """Pieces joined one at a time, as they are made, in memory for `size` octets that is taken once."""
+    out = BytesIO()
+    out.seek(size - 1)
+    out.write(b"\0")
+    out.seek(0)
+    out.writelines(pieces)
+    return out
+
+
+def _parted(whole: BytesIO, size: int) -> tuple[bytes, bytes]:
+    """The first `size` octets, and the others."""
+    whole.seek(size)
+    trailer = whole.read()
+    whole.truncate(size)
+    return whole.getvalue(), trailer
