@@ -39,10 +39,10 @@ def refused(cache: FileReplayCache, mac: bytes, now: int = NOW) -> bool:
 # The format
 
 
-def test_the_first_record_lies_where_the_format_says(tmp_path: Path) -> None:
+def test_the_first_record_lies_where_mit_puts_it(tmp_path: Path) -> None:
     cache_at(tmp_path).store(b"twelve octetsand more", NOW, NOW)
     octets = (tmp_path / "rcache").read_bytes()
-    place = 16 + SipHash24([SEED]).hash(b"twelve octet")[0] % 1022 * 16
+    place = 16 + SipHash24([SEED]).hash(b"twelve octet")[0] % 1023 * 16
     assert octets[:16] == SEED
     assert octets[place:] == b"twelve octet" + NOW.to_bytes(4, "big")
     assert not any(octets[16:place])
@@ -222,7 +222,7 @@ def test_a_full_file_lets_nobody_in(tmp_path: Path) -> None:
         offset, slots = 16, 1023
         keys = [bytes((SEED[0] + number,)) + SEED[1:] for number in range(17)]
         for hashed in SipHash24(keys).hash(tag):
-            file.seek(offset + hashed % (slots - 1) * 16)
+            file.seek(offset + hashed % slots * 16)
             file.write((b"another tag!" + live) * 2)
             offset += slots * 16
             slots = 2048 if slots == 1023 else slots * 2

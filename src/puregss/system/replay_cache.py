@@ -102,7 +102,8 @@ class FileReplayCache:
         size = os.lseek(descriptor, 0, os.SEEK_END)
         place = None
         for (offset, slots), hashed in zip(_TABLES, self._hasher(seed, size).hash(tag), strict=False):
-            slot = offset + hashed % (slots - 1) * _RECORD
+            # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
+            slot = offset + hashed % slots * _RECORD
             records = os.pread(descriptor, 2 * _RECORD, slot)
             if tag in (records[:_TAG], records[_RECORD : _RECORD + _TAG]):
                 return None
