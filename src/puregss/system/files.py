@@ -8,8 +8,8 @@ import pwd
 import re
 import stat
 import struct
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -167,15 +167,16 @@ def lock(descriptor: int, kind: int) -> None:
 
 def write_file(path: Path, octets: bytes, what: str) -> None:
     """Replace a file in one step, readable by its owner alone. MissingCredentialsError if that is not possible."""
-    temporary = ""
+    # A name nobody can foresee, made by us or not at all: nothing put there before is written to.
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
             file.write(octets)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise MissingCredentialsError(
             f"{what} {path} cannot be written ({error.strerror}): check the folder's rights and the space left"
         ) from None

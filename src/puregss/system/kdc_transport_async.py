@@ -1,8 +1,10 @@
-"""RFC 4120 §7.2: asking a KDC without blocking the event loop."""
+"""RFC 4120 §7.2: asking a KDC without blocking the event loop.
+
+asyncio is imported when the first connection is made: whoever blocks need not wait for it at the start.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,7 +43,10 @@ class _Connection:
     def __init__(self, lookup: Callable[[str], Awaitable[list[SrvRecord]]]) -> None:
         self._lookup = lookup
         self._socket: socket.socket | None = None
+        import asyncio
+
         self._loop = asyncio.get_running_loop()
+        self._timeout_at = asyncio.timeout_at
         self._deadline = 0.0
 
     async def run(self, asking: Asking) -> bytes:
@@ -66,7 +71,7 @@ class _Connection:
         if isinstance(operation, Open):
             self.close()
             self._deadline = self._loop.time() + operation.timeout
-        async with asyncio.timeout_at(self._deadline):
+        async with self._timeout_at(self._deadline):
             if isinstance(operation, Open):
                 return await self._open(operation)
             connection = self._socket
