@@ -35,7 +35,10 @@ class RealmWorld:
 
     def key_source(self, name: str | None) -> KeySource:
         """The keys of the service `name`, or of every service, as they are now."""
-        return MemoryKeys(self.realm.service_keys(*(() if name is None else (name,))))
+        try:
+            return MemoryKeys(self.realm.service_keys(*(() if name is None else (name,))))
+        except BadNameError as error:
+            raise MissingCredentialsError(error.message) from None
 
     def ticket_store(self, name: str | None) -> TicketStore:
         """The tickets of the user `name`, or of the default one; the same store at every call."""

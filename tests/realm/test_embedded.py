@@ -1,0 +1,288 @@
+"""`Realm`: principals, files, environment and the three forms of a KDC."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from puregss.base.errors import BadNameError, GSSError, MissingCredentialsError
+from puregss.base.mechanism import KdcRequest
+from puregss.gss.context import SecurityContext
+from puregss.gss.driver import run, run_async
+from puregss.krb5.ccache import CachedTicket, decode_ccache
+from puregss.krb5.kdc_exchange import TicketOptions
+from puregss.krb5.kdc_exchange_as import as_exchange
+from puregss.krb5.kdc_exchange_tgs import Asker, obtain_ticket
+from puregss.krb5.keytab import decode_keytab
+from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
+from puregss.krb5.messages.ticket import TicketFlag, decode_enc_ticket_part, decode_ticket
+from puregss.krb5.preauth import Password
+from puregss.realm import Policy, Realm, RealmWorld, context_pair
+from puregss.realm.configuration import krb5_conf
+from puregss.system.clock import SystemClock
+from puregss.system.world import SystemWorld
+
+
+@pytest.fixture
+def realm() -> Realm:
+    """Not listening, without files."""
+    realm = Realm("EXAMPLE.TEST")
+    realm.add_user("alice", "secret")
+    realm.add_service("host/localhost")
+    return realm
+
+
+def log_in(realm: Realm, user: str = "alice", password: str = "secret") -> CachedTicket:
+    steps = as_exchange(realm.principal(user), Password(password), clock=SystemClock(), entropy=os.urandom)
+    return run(steps, realm.exchange)
+
+
+# Principals
+
+
+def test_names(realm: Realm) -> None:
+    assert str(realm.principal("bob")) == "bob@EXAMPLE.TEST"
+    assert str(realm.principal("HTTP/www")) == "HTTP/www@EXAMPLE.TEST"
+    assert str(realm.principal("bob@OTHER.TEST")) == "bob@OTHER.TEST"
+    with pytest.raises(BadNameError, match=r"alice@EXAMPLE\.TEST is in the realm already"):
+        realm.add_user("alice")
+    for stranger in (realm.remove, realm.revoke, realm.rotate_key, realm.ticket, realm.keytab_bytes):
+        with pytest.raises(BadNameError, match=r"nobody@EXAMPLE\.TEST is not in the realm EXAMPLE\.TEST"):
+            stranger("nobody")
+
+
+def test_a_removed_user_is_gone(realm: Realm) -> None:
+    assert log_in(realm).client == realm.principal("alice")
+    realm.remove("alice")
+    with pytest.raises(MissingCredentialsError, match="C_PRINCIPAL_UNKNOWN"):
+        log_in(realm)
+    realm.add_user("alice", "another")
+    with pytest.raises(MissingCredentialsError):
+        log_in(realm)
+
+
+def test_a_removed_service_takes_its_aliases_along(realm: Realm) -> None:
+    realm.add_service("HTTP/www.example.test", aliases=["HTTP/www"])
+    assert len(decode_keytab(realm.keytab_bytes("HTTP/www"))) == 2
+    realm.remove("HTTP/www")
+    with pytest.raises(BadNameError):
+        realm.keytab_bytes("HTTP/www.example.test")
+
+
+# Files
+
+
+def test_the_keytab_opens_the_tickets(realm: Realm, tmp_path: Path) -> None:
+    realm.add_service("HTTP/localhost", enctypes=(17, 20))
+    path = realm.keytab(tmp_path / "http.keytab", "HTTP/localhost")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    entries = decode_keytab(Path(path).read_bytes())
+    assert [(str(e.principal), e.kvno, e.key_type) for e in entries] == [
+        ("HTTP/localhost@EXAMPLE.TEST", 1, 17),
+        ("HTTP/localhost@EXAMPLE.TEST", 1, 20),
+    ]
+    ticket = decode_ticket(realm.ticket("alice", "HTTP/localhost").ticket)
+    assert (ticket.enc_part.etype, ticket.enc_part.kvno) == (17, 1)
+    keys = [held.key for held in realm.service_keys("HTTP/localhost") if held.key.enctype == 17]
+    assert keys[0].dangerous_material() == entries[0].key
+    assert decode_enc_ticket_part(keys[0].decrypt(2, ticket.enc_part.cipher)).client == realm.principal("alice")
+
+
+def test_the_default_keytab_has_every_service_and_no_user(realm: Realm) -> None:
+    realm.add_service("HTTP/localhost")
+    entries = decode_keytab(realm.keytab_bytes())
+    assert [str(entry.principal) for entry in entries] == ["host/localhost@EXAMPLE.TEST", "HTTP/localhost@EXAMPLE.TEST"]
+    users = decode_keytab(realm.keytab_bytes("alice"))
+    assert [str(entry.principal) for entry in users] == ["alice@EXAMPLE.TEST"]
+
+
+def test_the_ccache_holds_what_was_minted(realm: Realm, tmp_path: Path) -> None:
+    path = realm.ccache("alice", tmp_path / "cc", services=["host/localhost"], lifetime=600)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    cache = decode_ccache(Path(path).read_bytes())
+    assert cache.default_principal == realm.principal("alice")
+    assert [ticket.server.name for ticket in cache.tickets] == ["krbtgt/EXAMPLE.TEST", "host/localhost"]
+    for ticket in cache.tickets:
+        assert ticket.endtime - ticket.starttime == 600
+        assert abs(ticket.starttime - time.time()) < 5
+        assert ticket.flags & TicketFlag.FORWARDABLE
+    assert cache.tickets[0].flags & TicketFlag.INITIAL
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_expired_tickets_can_be_minted(realm: Realm) -> None:
+    ticket = realm.ticket("alice", lifetime=-60)
+    assert ticket.starttime < ticket.endtime < time.time() - 55
+    with realm.faults.during(ticket_expired=True):
+        assert realm.ticket("alice").endtime < time.time() - 300
+
+
+def test_environment(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = realm.environment("alice")
+    folder = realm.directory
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name, value in environment.items():
+        assert value.removeprefix("FILE:").startswith(str(folder)), name
+        monkeypatch.setenv(name, value)
+    assert SystemWorld().config.default_realm() == "EXAMPLE.TEST"
+    assert realm.environment().keys() == environment.keys()
+    assert Path(environment["KRB5CCNAME"].removeprefix("FILE:")).exists()  # a later call leaves the tickets alone
+    realm.close()
+    assert not folder.exists()
+    assert realm.directory != folder  # usable again
+    realm.close()
+
+
+def test_nothing_is_left_behind_without_close() -> None:
+    realm = Realm()
+    folder = realm.directory
+    del realm
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_configuration() -> None:
+    text = krb5_conf("A.TEST", {"A.TEST": 1088, "B.TEST": 0}, ["www.a.example", "a.test"], "FILE:/k", "FILE:/c")
+    assert "never for production" in text.lower()
+    assert text.count(" kdc = ") == 1
+    assert "kdc = 127.0.0.1:1088" in text
+    for host in (".a.test", "a.test", "www.a.example"):
+        assert text.count(f"    {host} = A.TEST\n") == 1
+
+
+# The forms of the KDC
+
+
+def test_a_closed_realm_starts_again_and_two_live_side_by_side() -> None:
+    first, second = Realm("A.TEST"), Realm("A.TEST")
+    assert "not listening" in repr(first)
+    with first, second:
+        assert 0 < first.port != second.port
+        assert str(first.port) in repr(first)
+    assert first.port == second.port == 0
+    before = time.monotonic()
+    with first:
+        assert first.port
+    assert time.monotonic() - before < 0.3
+
+
+def test_over_sockets(realm: Realm) -> None:
+    with realm:
+        realm.environment()
+        world = SystemWorld(config=str(realm.directory / "krb5.conf"))
+        steps = as_exchange(realm.principal("alice"), Password("secret"), clock=SystemClock(), entropy=os.urandom)
+        assert run(steps, world.exchange).client == realm.principal("alice")
+
+
+async def _over_sockets(realm: Realm) -> CachedTicket:
+    async with realm:
+        realm.environment()
+        world = SystemWorld(config=str(realm.directory / "krb5.conf"))
+        steps = as_exchange(realm.principal("alice"), Password("secret"), clock=SystemClock(), entropy=os.urandom)
+        return await run_async(steps, world.exchange_async)
+
+
+def test_with_asyncio(realm: Realm) -> None:
+    assert asyncio.run(_over_sockets(realm)).client == realm.principal("alice")
+    assert realm.port == 0
+
+
+def test_in_process(realm: Realm) -> None:
+    world = RealmWorld(realm, "alice")
+    tickets = world.ticket_store(None)
+    asker = Asker(world.clock, world.entropy)
+    names = realm.principal("alice"), realm.principal("host/localhost")
+    steps = obtain_ticket(tickets, *names, asker)
+    assert run(steps, realm.exchange).server == realm.principal("host/localhost")
+    steps = obtain_ticket(RealmWorld(realm, "alice").ticket_store(None), *names, asker)
+    assert asyncio.run(run_async(steps, world.exchange_async)).server == realm.principal("host/localhost")
+    with pytest.raises(GSSError, match=r"no KDC for the realm ELSEWHERE\.TEST"):
+        realm.exchange(KdcRequest("ELSEWHERE.TEST", b""))
+
+
+def test_answers_are_messages_of_kerberos(realm: Realm) -> None:
+    assert realm.answer(b"noise") is None
+    assert decode_krb_error(realm.too_long()).error_code == KrbErrorCode.KRB_ERR_FIELD_TOOLONG
+
+
+def test_policy_and_clock() -> None:
+    realm = Realm(policy=Policy(max_life=60), clock=lambda: 1_000_000.5)
+    realm.add_user("alice")
+    ticket = realm.ticket("alice")
+    assert (ticket.starttime, ticket.endtime) == (1_000_000, 1_000_060)
+    realm.faults.clock_offset = -10
+    assert realm.now() == 999_990.5
+
+
+def test_preauthentication_can_be_waived() -> None:
+    realm = Realm()
+    realm.add_user("carol", "secret", preauthentication=False)
+    assert not log_in(realm, "carol").flags & TicketFlag.PRE_AUTHENT
+
+
+@pytest.mark.parametrize("enctype", [17, 18, 19, 20, 25, 26])
+def test_every_enctype(enctype: int) -> None:
+    realm = Realm(enctypes=(enctype,))
+    realm.add_user("alice", "secret")
+    realm.add_service("host/localhost")
+    options = TicketOptions(enctypes=(enctype,))
+    client = realm.principal("alice")
+    steps = as_exchange(client, Password("secret"), clock=SystemClock(), entropy=os.urandom, options=options)
+    assert run(steps, realm.exchange).session_key.enctype == enctype
+    initiator, acceptor = context_pair(RealmWorld(realm, "alice"))
+    assert initiator.unwrap(acceptor.wrap(b"hello", True).message).message == b"hello"
+
+
+# The world without files
+
+
+def test_the_world_names_users_and_services(realm: Realm) -> None:
+    realm.add_user("bob")
+    realm.add_service("HTTP/localhost")
+    world = RealmWorld(realm, "alice")
+    assert str(world.ticket_store("bob").default_principal) == "bob@EXAMPLE.TEST"
+    assert world.ticket_store(None) is world.ticket_store("alice")
+    assert len(world.key_source(None).entries()) == 2
+    assert len(world.key_source("HTTP/localhost").entries()) == 1
+    with pytest.raises(MissingCredentialsError, match="nobody"):
+        world.ticket_store("nobody")
+    with pytest.raises(MissingCredentialsError, match="nobody"):
+        world.key_source("nobody/x")
+    with pytest.raises(MissingCredentialsError, match="no default user"):
+        RealmWorld(realm).ticket_store(None)
+
+
+def test_the_world_knows_hosts_and_users(realm: Realm) -> None:
+    realm.add_service("HTTP/www.shop.test")
+    world = RealmWorld(realm)
+    assert world.default_realm() == "EXAMPLE.TEST"
+    for host in ("localhost", "www.shop.test", "a.b.example.test", "example.test"):
+        assert world.realm_of_host(host) == "EXAMPLE.TEST"
+    assert world.realm_of_host("www.elsewhere.test") == world.realm_of_host("badexample.test") == ""
+    assert world.canonical_host("WWW.Example.TEST") == "www.example.test"
+    assert world.user_of_uid(0) == "root"
+    for uid in (-1, 2**40):
+        with pytest.raises(BadNameError):
+            world.user_of_uid(uid)
+
+
+def test_the_world_refuses_replays(realm: Realm) -> None:
+    world = RealmWorld(realm, "alice")
+    replays = world.replay_cache()
+    replays.store(b"mac", 0, 0)
+    with pytest.raises(GSSError, match="replays"):
+        replays.store(b"mac", 0, 0)
+
+
+def test_a_pair_moves(realm: Realm) -> None:
+    """The world's transfer domain is its own."""
+    world = RealmWorld(realm, "alice")
+    initiator, acceptor = context_pair(world)
+    moved = SecurityContext(token=acceptor.export(), world=world)
+    assert moved.unwrap(initiator.wrap(b"after", True).message).message == b"after"
