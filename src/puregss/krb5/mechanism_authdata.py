@@ -32,13 +32,17 @@ def offer_enctypes(session_enctype: int) -> AuthorizationData:
 def negotiate_enctype(elements: AuthorizationData, session_enctype: int) -> int:
     """The encryption type of the acceptor's subkey: the first offered that we speak, else the session key's.
 
-    Only what the initiator prefers to the session key's type counts; it may list that one last, or not at all.
+    The initiator lists what it prefers to the session key's type, and perhaps that one last. A list that cannot be
+    read is ignored, as the element it stands in may be.
     """
-    for kind, octets in _relevant(elements):
-        if kind == _ETYPE_NEGOTIATION:
-            offered = decode_all(_EtypeList, octets).etypes
-            return next((etype for etype in offered if etype in SUPPORTED), session_enctype)
-    return session_enctype
+    octets = next((octets for kind, octets in _relevant(elements) if kind == _ETYPE_NEGOTIATION), None)
+    if octets is None:
+        return session_enctype
+    try:
+        offered = decode_all(_EtypeList, octets).etypes
+    except GSSError:
+        return session_enctype
+    return next((etype for etype in offered if etype in SUPPORTED), session_enctype)
 
 
 def channel_aware(elements: AuthorizationData) -> bool:

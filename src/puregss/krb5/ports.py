@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from puregss.kcrypto.key import Key
-    from puregss.krb5.ccache import CachedTicket
+    from puregss.krb5.ccache import CachedTicket, CredentialCache
     from puregss.krb5.principal import Principal
 
 
@@ -67,6 +67,12 @@ class TicketStore(Protocol):
 
     def add(self, ticket: CachedTicket) -> None:
         """Keep a ticket for later. A store that cannot be written to drops it silently."""
+
+    def load(self) -> CredentialCache:
+        """Everything that is there. MissingCredentialsError as `default_principal`."""
+
+    def save(self, cache: CredentialCache) -> None:
+        """Replace everything. MissingCredentialsError if the store cannot be written to."""
 
 
 class ReplayCache(Protocol):
