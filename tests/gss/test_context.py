@@ -24,7 +24,7 @@ from puregss.base.errors import (
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
 from puregss.base.oid import OID
-from puregss.gss.context import SecurityContext, UnwrapResult
+from puregss.gss.context import PrfKey, SecurityContext, UnwrapResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context, import_context_async, reclaim_context
 from puregss.transfer.claims import MemoryStore
@@ -55,6 +55,10 @@ CALLS: dict[str, Callable[[SecurityContext], object]] = {
     "delegated_creds": lambda context: context.delegated_creds,
     "get_wrap_size_limit": lambda context: context.get_wrap_size_limit(100),
     "step": lambda context: context.step(b"x"),
+    "enctype": lambda context: context.enctype,
+    "pseudo_random": lambda context: context.pseudo_random(8, b"x"),
+    "session_key": lambda context: context.dangerous_session_key(),
+    "process_token": lambda context: context.process_token(b"x"),
 }
 
 
@@ -333,6 +337,22 @@ def test_wrap_size_limit_is_exact(world: World) -> None:
         size = initiator.get_wrap_size_limit(1000, encrypted)
         assert len(initiator.wrap(bytes(size), encrypted).message) <= 1000
         assert len(initiator.wrap(bytes(size + 1), encrypted).message) > 1000
+
+
+def test_both_sides_derive_the_same_octets(world: World) -> None:
+    initiator, acceptor = pair(world)
+    for key in PrfKey:
+        assert initiator.pseudo_random(100, b"seed", key) == acceptor.pseudo_random(100, b"seed", key)
+    assert initiator.pseudo_random(32, b"seed") != initiator.pseudo_random(32, b"seed", PrfKey.partial)
+    assert initiator.dangerous_session_key() == acceptor.dangerous_session_key()
+    assert initiator.dangerous_session_key()[0] == initiator.enctype == "aes256-cts-hmac-sha1-96"
+
+
+def test_no_token_ends_an_established_context(world: World) -> None:
+    initiator, acceptor = pair(world)
+    with pytest.raises(InvalidTokenError):
+        initiator.process_token(acceptor.wrap(b"x", True).message)
+    assert acceptor.unwrap(initiator.wrap(b"alive", True).message).message == b"alive"
 
 
 def test_nothing_secret_shows(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from threading import Lock
 from typing import Literal, NamedTuple, NoReturn, Self
 
@@ -52,6 +53,13 @@ class UnwrapResult(NamedTuple):
     message: bytes
     encrypted: bool
     qop: int
+
+
+class PrfKey(IntEnum):
+    """RFC 4401 §2: which key `pseudo_random` uses: that of the whole exchange, or the initiator's alone."""
+
+    full = 0
+    partial = 1
 
 
 class SecurityContext:
@@ -357,6 +365,27 @@ class SecurityContext:
     def get_wrap_size_limit(self, desired_output_size: int, encrypted: bool = True) -> int:
         """GSS_Wrap_size_limit: the longest message in bytes whose token fits into `desired_output_size`."""
         return self._context().wrap_size_limit(desired_output_size, encrypted)
+
+    def pseudo_random(self, length: int, seed: bytes, key: PrfKey = PrfKey.full) -> bytes:
+        """GSS_Pseudo_random (RFC 4401, RFC 4402): `length` octets from `seed` that only the two peers can compute."""
+        return self._context().pseudo_random(key, seed, length)
+
+    def dangerous_session_key(self) -> tuple[str, bytes]:
+        """The encryption type and the octets of the key that protects the messages.
+
+        For protocols that key themselves from the context (SMB, DCE/RPC); whoever has it reads everything.
+        """
+        key = self._kerberos().dangerous_session_key()
+        return self.enctype, key.dangerous_material()
+
+    def process_token(self, token: bytes) -> NoReturn:
+        """GSS_Process_context_token (RFC 2743 §2.2.4). Always InvalidTokenError.
+
+        Kerberos has no context tokens for established contexts: RFC 4121 §4.3 did away with the
+        deletion token, which anybody who replayed it could end a context with.
+        """
+        self._context()
+        raise InvalidTokenError("Kerberos contexts take no tokens but those of establishment and messages")
 
     def encrypt(self, message: bytes) -> bytes:
         """`wrap` with confidentiality, the token alone."""

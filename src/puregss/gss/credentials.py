@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
-from puregss.base.errors import MissingCredentialsError
+from puregss.base.errors import DuplicateCredentialsElementError, MissingCredentialsError
 from puregss.base.names import MechType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
 from puregss.gss.name import Name
 from puregss.gss.world import World
 from puregss.krb5.ports import KeySource, TicketStore
-from puregss.krb5.principal import Principal
+from puregss.krb5.principal import Principal, tgs_principal
 
 Usage = Literal["initiate", "accept", "both"]
 
 STORE_KEYS = frozenset(("keytab", "ccache"))
+
+
+class InquireCredResult(NamedTuple):
+    """GSS_Inquire_cred (RFC 2743 §2.1.3). `lifetime` is in whole seconds, None for no end."""
+
+    name: Name | None
+    lifetime: int | None
+    usage: Usage
+    mechs: frozenset[OID]
+
+
+class InquireCredByMechResult(NamedTuple):
+    """GSS_Inquire_cred_by_mech (RFC 2743 §2.1.5). Lifetimes as above; 0 where there is no such element."""
+
+    name: Name | None
+    init_lifetime: int | None
+    accept_lifetime: int | None
+    usage: Usage
+
+
+class StoreCredResult(NamedTuple):
+    """GSS_Store_cred (RFC 5588): the elements that were stored."""
+
+    mechs: frozenset[OID]
+    usage: Usage
 
 
 class Credentials:
@@ -96,6 +121,57 @@ class Credentials:
         return frozenset((MechType.kerberos,))
 
     @property
+    def lifetime(self) -> int | None:
+        """Whole seconds until the shortest-lived element ends, 0 when expired; None where none of them ends."""
+        return None if self._tickets is None else self._ticket_lifetime(self._tickets)
+
+    def _ticket_lifetime(self, tickets: TicketStore) -> int:
+        owner = tickets.default_principal
+        tgt = tickets.find(owner, tgs_principal(owner.realm))
+        ends = [tgt.endtime] if tgt else [ticket.endtime for ticket in tickets.load().tickets]
+        return max(0, int(max(ends, default=0) - self._world.clock.now()))
+
+    def inquire(self) -> InquireCredResult:
+        """GSS_Inquire_cred (RFC 2743 §2.1.3): all there is to know."""
+        return InquireCredResult(self.name, self.lifetime, self.usage, self.mechs)
+
+    def inquire_by_mech(self, mech: OID) -> InquireCredByMechResult:
+        """GSS_Inquire_cred_by_mech (RFC 2743 §2.1.5). MissingCredentialsError for a mechanism not among `mechs`."""
+        if mech not in self.mechs:
+            raise MissingCredentialsError(f"these credentials have no element of the mechanism {mech}")
+        accepts = None if self._keys is not None else 0
+        initiates = 0 if self._tickets is None else self._ticket_lifetime(self._tickets)
+        return InquireCredByMechResult(self.name, initiates, accepts, self.usage)
+
+    def add(self, usage: Usage, *, store: Mapping[str, str] | None = None) -> Credentials:
+        """GSS_Add_cred (RFC 2743 §2.1.4): new credentials that have the element for `usage` as well.
+
+        DuplicateCredentialsElementError if it is there already.
+        """
+        if usage == "both" or self._usage in (usage, "both"):
+            raise DuplicateCredentialsElementError(f"these credentials have an element to {usage} already")
+        added = Credentials(self._name, usage=usage, store=store, world=self._world)
+        added._tickets = added._tickets or self._tickets
+        added._keys = added._keys or self._keys
+        added._usage = "both"
+        return added
+
+    def store(self, ccache: str | None = None, *, overwrite: bool = False) -> StoreCredResult:
+        """GSS_Store_cred (RFC 5588): put the initiator's tickets into the credential cache `ccache`.
+
+        Without a name it is the environment's. DuplicateCredentialsElementError if that cache holds
+        tickets and `overwrite` is not given; MissingCredentialsError if it cannot be written to.
+        """
+        target = self._world.ticket_store(ccache)
+        if not overwrite and _holds_tickets(target):
+            raise DuplicateCredentialsElementError(
+                f"{target.describe()} holds tickets of {target.default_principal}; "
+                "store with overwrite=True to replace them"
+            )
+        target.save(self.tickets.load())
+        return StoreCredResult(self.mechs, "initiate")
+
+    @property
     def tickets(self) -> TicketStore:
         """The initiator's element. MissingCredentialsError where there is none."""
         if self._tickets is None:
@@ -114,3 +190,10 @@ class Credentials:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("credentials hold keys and are not pickled or copied; acquire them again where they are needed")
+
+
+def _holds_tickets(tickets: TicketStore) -> bool:
+    try:
+        return bool(tickets.load().tickets)
+    except MissingCredentialsError:
+        return False

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from puregss.base.errors import MissingCredentialsError
-from puregss.krb5.ccache import CachedTicket
+from puregss.krb5.ccache import CachedTicket, CredentialCache
 from puregss.krb5.ports import KeyLabel, ServiceKey
 from puregss.krb5.principal import Principal
 
@@ -59,3 +59,9 @@ class MemoryTickets:
 
     def add(self, ticket: CachedTicket) -> None:
         self._tickets.append(ticket)
+
+    def load(self) -> CredentialCache:
+        return CredentialCache(self.default_principal, tuple(self._tickets))
+
+    def save(self, cache: CredentialCache) -> None:
+        self._tickets = list(cache.tickets)

@@ -1,0 +1,132 @@
+"""RFC 2743 §2.1, RFC 5588: credentials that are acquired, asked, joined, stored and delegated."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from puregss.base.errors import DuplicateCredentialsElementError, MissingCredentialsError
+from puregss.base.flags import RequirementFlag
+from puregss.base.names import MechType, NameType
+from puregss.gss.context import SecurityContext
+from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
+from puregss.gss.name import Name
+from puregss.system.world import SystemWorld
+from tests.gss.worlds import SERVICE, World
+
+KERBEROS = frozenset((MechType.kerberos,))
+DELEGATING = RequirementFlag.delegate_to_peer | RequirementFlag.mutual_authentication
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_an_initiator_is_named_after_its_tickets(world: World) -> None:
+    credentials = Credentials(usage="initiate", world=world)
+    name, lifetime, usage, mechs = credentials.inquire()
+    assert str(name) == "alice@EXAMPLE.TEST"
+    assert lifetime is not None
+    assert 0 < lifetime <= 86400
+    assert usage == "initiate"
+    assert mechs == KERBEROS
+    world.moving.offset = 30 * 86400
+    assert credentials.lifetime == 0
+
+
+def test_an_acceptor_has_no_end_and_by_default_no_name(world: World) -> None:
+    assert Credentials(usage="accept", world=world).inquire() == InquireCredResult(None, None, "accept", KERBEROS)
+    assert str(Credentials(SERVICE, usage="accept", world=world).name) == "host@localhost"
+
+
+def test_inquiry_by_mechanism(world: World) -> None:
+    both = Credentials(usage="both", world=world).inquire_by_mech(MechType.kerberos)
+    assert both.accept_lifetime is None
+    assert both.init_lifetime
+    accepting = Credentials(usage="accept", world=world).inquire_by_mech(MechType.kerberos)
+    assert accepting == InquireCredByMechResult(None, 0, None, "accept")
+    with pytest.raises(MissingCredentialsError):
+        Credentials(usage="accept", world=world).inquire_by_mech(MechType.spnego)
+
+
+def test_an_element_is_added_once(world: World) -> None:
+    accepting = Credentials(usage="accept", world=world)
+    both = accepting.add("initiate")
+    assert both.usage == "both"
+    assert both.keys is accepting.keys
+    assert both.tickets.default_principal
+    for wrong in ("accept", "initiate", "both"):
+        with pytest.raises(DuplicateCredentialsElementError):
+            both.add(wrong)
+
+
+def test_each_side_needs_its_own_element(world: World) -> None:
+    with pytest.raises(MissingCredentialsError, match="only accept"):
+        SecurityContext(name=SERVICE, creds=Credentials(usage="accept", world=world), world=world)
+    with pytest.raises(MissingCredentialsError, match="only initiate"):
+        SecurityContext(creds=Credentials(usage="initiate", world=world), usage="accept", world=world)
+
+
+def test_a_cache_of_somebody_else_is_refused_by_name(world: World) -> None:
+    with pytest.raises(MissingCredentialsError, match=r"belongs to alice@EXAMPLE\.TEST, not to bob"):
+        Credentials(Name("bob", NameType.user), usage="initiate", world=world)
+    Credentials(Name("alice", NameType.user), usage="initiate", world=world)
+
+
+def test_unknown_store_keys_are_refused(world: World) -> None:
+    with pytest.raises(TypeError, match="rcache"):
+        Credentials(usage="accept", store={"rcache": "none:"}, world=world)
+
+
+@pytest.mark.parametrize(("usage", "variable"), [("accept", "keytab"), ("initiate", "ccache")])
+def test_a_missing_file_is_named(tmp_path: Path, usage: str, variable: str) -> None:
+    missing = tmp_path / "missing"
+    world = SystemWorld(config=str(tmp_path / "krb5.conf"), **{variable: f"FILE:{missing}"})
+    with pytest.raises(MissingCredentialsError, match=str(missing)):
+        Credentials(usage="accept" if usage == "accept" else "initiate", world=world)
+
+
+def test_delegated_credentials_initiate_in_their_turn(world: World) -> None:
+    initiator = SecurityContext(name=SERVICE, flags=DELEGATING, world=world)
+    acceptor = SecurityContext(usage="accept", world=world)
+    initiator.step(acceptor.step(initiator.step()))
+    assert acceptor.actual_flags & RequirementFlag.delegate_to_peer
+    delegated = acceptor.delegated_creds
+    assert delegated is not None
+    assert str(delegated.name) == "alice@EXAMPLE.TEST"
+    onward = SecurityContext(name=SERVICE, creds=delegated, world=world)
+    onward_acceptor = SecurityContext(usage="accept", world=world)
+    onward.step(onward_acceptor.step(onward.step()))
+    assert str(onward_acceptor.initiator_name) == "alice@EXAMPLE.TEST"
+    assert onward_acceptor.delegated_creds is None
+
+
+def test_delegated_credentials_are_stored_once(world: World, tmp_path: Path) -> None:
+    initiator = SecurityContext(name=SERVICE, flags=DELEGATING, world=world)
+    acceptor = SecurityContext(usage="accept", world=world)
+    initiator.step(acceptor.step(initiator.step()))
+    delegated = acceptor.delegated_creds
+    assert delegated is not None
+    files = SystemWorld(config=str(tmp_path / "krb5.conf"), ccache=f"FILE:{tmp_path / 'cc'}")
+    stored = Credentials.of_tickets(delegated.tickets, files)
+    assert stored.store() == StoreCredResult(KERBEROS, "initiate")
+    assert (tmp_path / "cc").stat().st_mode & 0o077 == 0
+    again = Credentials(usage="initiate", world=files)
+    assert str(again.name) == "alice@EXAMPLE.TEST"
+    assert again.lifetime == pytest.approx(delegated.lifetime, abs=2)
+    with pytest.raises(DuplicateCredentialsElementError, match="overwrite"):
+        stored.store()
+    stored.store(overwrite=True)
+    with pytest.raises(MissingCredentialsError, match="cannot be written"):
+        stored.store(str(tmp_path / "nowhere" / "cc"))
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_credentials_are_neither_copied_nor_pickled(world: World, how: object) -> None:
+    assert callable(how)
+    with pytest.raises(TypeError, match="hold keys"):
+        how(Credentials(usage="accept", world=world))
