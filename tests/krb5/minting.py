@@ -10,7 +10,7 @@ from puregss.base.errors import DuplicateTokenError
 from puregss.base.mechanism import Steps
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.ccache import CachedTicket
-from puregss.krb5.memory import MemoryKeys
+from puregss.krb5.memory import MemoryKeys, MemoryTickets
 from puregss.krb5.messages.fields import AuthorizationData, EncryptedData, EncryptionKey, HostAddress
 from puregss.krb5.messages.ticket import (
     EncTicketPart,
@@ -58,25 +58,11 @@ class MemoryReplayCache:
         self.seen.add(mac)
 
 
-class Tickets:
+class Tickets(MemoryTickets):
     """A `TicketStore` of a few tickets."""
 
     def __init__(self, *tickets: CachedTicket) -> None:
-        self.tickets = list(tickets)
-
-    @property
-    def default_principal(self) -> Principal:
-        return self.tickets[0].client
-
-    def describe(self) -> str:
-        return "TEST:tickets"
-
-    def find(self, client: Principal, server: Principal) -> CachedTicket | None:
-        fitting = [ticket for ticket in self.tickets if (ticket.client, ticket.server) == (client, server)]
-        return max(fitting, key=lambda ticket: ticket.endtime, default=None)
-
-    def add(self, ticket: CachedTicket) -> None:
-        self.tickets.append(ticket)
+        super().__init__(tickets)
 
 
 def service_key(enctype: int = 18, service: Principal = SERVICE, kvno: int = 3) -> ServiceKey:
