@@ -10,8 +10,10 @@ from puregss.acceptor.settings import Settings
 from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials
 from puregss.gss.transfer import reclaim_context
+from puregss.gss.world import World
 from puregss.kcrypto.enctypes import enctype_name
 from puregss.system.clock import SystemClock
+from puregss.transfer.channel import ChannelSender
 
 
 class AcceptedContext(SecurityContext):
@@ -31,10 +33,14 @@ def make_front(
     *,
     authorize: Authorize = anybody,
     observe: Observer = nobody,
+    world: World | None = None,
 ) -> Front:
-    """A front that accepts on the listening socket `listener` for `credentials`."""
+    """A front that accepts on the listening socket `listener` for `credentials`, in `world` or the process's own."""
 
     def make_context() -> AcceptedContext:
-        return AcceptedContext(creds=credentials, usage="accept")
+        return AcceptedContext(creds=credentials, usage="accept", world=world)
 
-    return Front(listener, settings, make_context, reclaim_context, SystemClock(), authorize=authorize, observe=observe)
+    def reclaim(token: bytes, sender: ChannelSender) -> SecurityContext:
+        return reclaim_context(token, sender, world=world)
+
+    return Front(listener, settings, make_context, reclaim, SystemClock(), authorize=authorize, observe=observe)

@@ -14,16 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from puregss.cli.demo_state import ClientRow, DemoState
-from puregss.kcrypto.enctypes import EncType
 from puregss.realm.embedded import Realm
-
-SERVICES = {
-    "host": EncType.AES256_CTS_HMAC_SHA1_96,
-    "HTTP": EncType.AES256_CTS_HMAC_SHA384_192,
-    "ldap": EncType.AES128_CTS_HMAC_SHA1_96,
-    "nfs": EncType.AES128_CTS_HMAC_SHA256_128,
-}
-"""One service for each encryption type, so that the table shows them all."""
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 CLIENTS_PER_PROCESS = 16
@@ -43,8 +34,7 @@ class Stage:
         self._realm = realm
         self._heard: queue.SimpleQueue[tuple[Hear, dict[str, Any]]] = queue.SimpleQueue()
         self._clients: list[subprocess.Popen[bytes]] = []
-        for name, enctype in SERVICES.items():
-            realm.add_service(f"{name}/localhost", enctypes=(enctype,))
+        realm.add_service("host/localhost")
         for row in state.rows:
             realm.add_user(user_of(row))
         self._environment = {**os.environ, **realm.environment()}
@@ -78,12 +68,11 @@ class Stage:
             self._clients.append(self._start("demo_clients", some, self.state.on_client))
 
     def _task(self, row: ClientRow, pause_at: int | None) -> dict[str, Any]:
-        service = list(SERVICES)[(row.number - 1) % len(SERVICES)]
         path = self._realm.directory / f"krb5cc_{row.number}"
-        ccache = self._realm.ccache(user_of(row), path, services=(f"{service}/localhost",))
+        ccache = self._realm.ccache(user_of(row), path, services=("host/localhost",))
         return {
             "number": row.number,
-            "service": f"{service}@localhost",
+            "service": "host@localhost",
             "ccache": f"FILE:{ccache}",
             "messages": row.messages_wanted,
             "pause_at": pause_at,
