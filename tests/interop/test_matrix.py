@@ -1,0 +1,182 @@
+"""RFC 4120, RFC 4121: puregss at either end against MIT and Heimdal, every enctype with every choice of flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from tests.interop.conftest import service_of
+from tests.interop.mit_realm import AES, ENCTYPES, MitRealm
+from tests.interop.party import (
+    CHANNEL_BOUND,
+    CONFIDENTIAL,
+    DCE_STYLE,
+    DELEGATE,
+    INTEGRITY,
+    MUTUAL,
+    REPLAY,
+    SEQUENCE,
+    PeerError,
+    RemoteLibrary,
+    RemoteParty,
+    establish,
+)
+
+pytestmark = pytest.mark.requires("krb5kdc", "python-gssapi", "heimdal")
+
+LIBRARIES = {
+    "puregss": ("tests.interop.pure_peer",),
+    "mit": ("tests.interop.mit_peer",),
+    "heimdal": ("tests.interop.c_peer", "heimdal"),
+}
+PAIRS = [("puregss", "mit"), ("mit", "puregss"), ("puregss", "heimdal"), ("heimdal", "puregss"), ("puregss", "puregss")]
+# Heimdal 7.8 has no Camellia.
+CASES = [(i, a, e) for (i, a), e in product(PAIRS, ENCTYPES) if e in AES or "heimdal" not in (i, a)]
+FLAGS = MUTUAL | REPLAY | SEQUENCE | CONFIDENTIAL | INTEGRITY
+SIZES = (0, 1, 15, 16, 17, 255, 4096, 65_537, 1 << 20)
+BAD_BINDINGS, BAD_MIC, DEFECTIVE_TOKEN = 4 << 16, 6 << 16, 9 << 16
+DUPLICATE_TOKEN, UNSEQ_TOKEN, GAP_TOKEN = 2, 8, 16
+
+
+@pytest.fixture(scope="module")
+def libraries(mit_realm: MitRealm) -> Iterator[dict[str, RemoteLibrary]]:
+    running = {kind: RemoteLibrary(*command, env=mit_realm.environment()) for kind, command in LIBRARIES.items()}
+    yield running
+    for library in running.values():
+        library.__exit__(None, None, None)
+
+
+class Ends:
+    """Makes established pairs."""
+
+    def __init__(self, libraries: dict[str, RemoteLibrary]) -> None:
+        self._libraries = libraries
+
+    def __call__(
+        self, initiator: str, acceptor: str, enctype: int, flags: int = FLAGS, bindings: bytes | None = None
+    ) -> tuple[RemoteParty, RemoteParty]:
+        first = self._libraries[initiator].initiate(f"{service_of(enctype)}@localhost", flags, bindings)
+        second = self._libraries[acceptor].accept(bindings)
+        tokens = establish(first, second)
+        assert tokens == (3 if flags & DCE_STYLE else 2 if flags & MUTUAL else 1)
+        return first, second
+
+
+@pytest.fixture
+def ends(libraries: dict[str, RemoteLibrary]) -> Ends:
+    return Ends(libraries)
+
+
+def exchange(first: RemoteParty, second: RemoteParty, message: bytes) -> None:
+    """Everything that two established ends can say to each other with one message."""
+    for sender, receiver in ((first, second), (second, first)):
+        for confidential in (True, False):
+            assert receiver.unwrap(sender.wrap(message, confidential)) == (message, confidential)
+        receiver.verify_mic(message, sender.get_mic(message))
+
+
+@pytest.mark.parametrize("bindings", [None, b"tls-server-end-point:0123"], ids=["unbound", "bound"])
+@pytest.mark.parametrize("delegate", [0, DELEGATE], ids=["", "delegate"])
+@pytest.mark.parametrize("style", [0, MUTUAL, MUTUAL | DCE_STYLE], ids=["one-way", "mutual", "dce"])
+@pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
+def test_establishment(
+    ends: Ends, initiator: str, acceptor: str, enctype: int, style: int, delegate: int, bindings: bytes | None
+) -> None:
+    wanted = (FLAGS & ~MUTUAL) | style | delegate
+    if initiator == "heimdal" and not style & MUTUAL:
+        wanted &= ~SEQUENCE  # unless it is told in an AP-REP, Heimdal expects the acceptor to count from 0
+    first, second = ends(initiator, acceptor, enctype, wanted, bindings)
+    if not style & DCE_STYLE:  # there only the IOV calls make tokens that both ends lay out alike
+        exchange(first, second, b"hello")
+    first.verify_mic(b"signed", second.get_mic(b"signed"))
+    second.verify_mic(b"signed", first.get_mic(b"signed"))
+    for facts in (first.facts(), second.facts()):
+        assert facts.initiator == "alice@INTEROP.TEST"
+        assert facts.acceptor == f"{service_of(enctype)}/localhost@INTEROP.TEST"
+        assert facts.flags & wanted == wanted
+        assert 35_000 < facts.lifetime <= 36_600
+    if not (acceptor == "mit" and style & DCE_STYLE):  # MIT's acceptor loses it before the third leg
+        assert second.delegated() == ("alice@INTEROP.TEST" if delegate else None)
+
+
+@pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
+def test_messages_of_every_size(ends: Ends, initiator: str, acceptor: str, enctype: int) -> None:
+    first, second = ends(initiator, acceptor, enctype)
+    for size in SIZES:
+        exchange(first, second, bytes(range(256)) * (size // 256) + bytes(size % 256))
+
+
+@pytest.mark.parametrize("confidential", [True, False])
+@pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
+def test_wrap_size_limit_is_kept_and_tight(
+    ends: Ends, initiator: str, acceptor: str, enctype: int, confidential: bool
+) -> None:
+    first, second = ends(initiator, acceptor, enctype)
+    for end in (first, second):
+        limit = end.wrap_size_limit(1000, confidential)
+        assert len(end.wrap(bytes(limit), confidential)) <= 1000
+        assert len(end.wrap(bytes(limit + 16), confidential)) > 1000
+
+
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS[:4])
+def test_other_bindings_are_refused(libraries: dict[str, RemoteLibrary], initiator: str, acceptor: str) -> None:
+    first = libraries[initiator].initiate("enctype18@localhost", FLAGS, b"one channel")
+    second = libraries[acceptor].accept(b"another channel")
+    with pytest.raises(PeerError) as caught:
+        second.step(first.step(None))
+    assert caught.value.major == BAD_BINDINGS
+
+
+def test_a_bound_context_says_so(ends: Ends) -> None:
+    for initiator, acceptor in (("puregss", "mit"), ("mit", "puregss")):
+        _, second = ends(initiator, acceptor, 18, FLAGS, b"a channel")
+        assert second.facts().flags & CHANNEL_BOUND
+        _, second = ends(initiator, acceptor, 18, FLAGS, None)
+        assert not second.facts().flags & CHANNEL_BOUND
+
+
+@pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
+def test_altered_messages_are_refused_and_leave_no_trace(
+    ends: Ends, initiator: str, acceptor: str, enctype: int
+) -> None:
+    first, second = ends(initiator, acceptor, enctype)
+    for kind, sender, receiver in ((acceptor, first, second), (initiator, second, first)):
+        if kind != "puregss":
+            continue  # Heimdal has moved its window by the time that it looks at the checksum
+        for confidential in (True, False):
+            token = sender.wrap(b"a message", confidential)
+            for place in (2, 3, 5, 7, 8, 15, 20, len(token) - 1):
+                with pytest.raises(PeerError) as caught:
+                    receiver.unwrap(token[:place] + bytes([token[place] ^ 1]) + token[place + 1 :])
+                assert caught.value.major in (BAD_MIC, DEFECTIVE_TOKEN)
+            assert receiver.unwrap(token) == (b"a message", confidential)
+
+
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS[:2])
+def test_both_sides_tell_the_same_of_lost_and_repeated_messages(ends: Ends, initiator: str, acceptor: str) -> None:
+    for turned in (False, True):
+        first, second = ends(initiator, acceptor, 18)
+        sender, receiver = (second, first) if turned else (first, second)
+        tokens = [sender.wrap(bytes([number]), True) for number in range(4)]
+        seen = []
+        for number in (0, 2, 1, 2, 3):
+            try:
+                receiver.unwrap(tokens[number])
+            except PeerError as error:
+                seen.append(error.major)
+            else:
+                seen.append(0)
+        assert seen == [0, GAP_TOKEN, UNSEQ_TOKEN, DUPLICATE_TOKEN, 0]
+
+
+@pytest.mark.parametrize(("earlier", "later"), [("mit", "puregss"), ("puregss", "mit"), ("puregss", "puregss")])
+def test_acceptors_on_one_host_refuse_each_others_replays(
+    libraries: dict[str, RemoteLibrary], earlier: str, later: str
+) -> None:
+    token = libraries["mit"].initiate("enctype18@localhost", FLAGS).step(None)
+    libraries[earlier].accept().step(token)
+    with pytest.raises(PeerError) as caught:
+        libraries[later].accept().step(token)
+    assert caught.value.major == DUPLICATE_TOKEN or "replay" in caught.value.text.lower()
