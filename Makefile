@@ -2,6 +2,7 @@
 #
 #   make demo [ARGS="--clients 8"]   the multi-process acceptor on an embedded realm
 #   make test [TESTS=tests/krb5]     linters, types and every test; as root on Debian the real peers are installed first
+#   make bench [ARGS="--json"]        puregss against python-gssapi over MIT krb5, on the same work
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,7 +27,7 @@ check: $(VENV)/dev.stamp peers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp peers
+bench: $(VENV)/bench.stamp peers
 	$(BIN)/python -m bench.run $(ARGS)
 
 peers: $(VENV)/dev.stamp
@@ -46,6 +47,10 @@ $(VENV)/runtime.stamp: pyproject.toml $(VENV)/made.stamp
 $(VENV)/dev.stamp: pyproject.toml $(VENV)/made.stamp
 	$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/runtime.stamp
+
+$(VENV)/bench.stamp: pyproject.toml $(VENV)/dev.stamp
+	$(PIP) install --editable '.[bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

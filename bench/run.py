@@ -1,0 +1,122 @@
+"""`make bench`: every row of the comparison with python-gssapi over MIT krb5, in one run.
+
+python -m bench.run [--enctype 18] [--rounds 25] [--only TEXT] [--json]
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import click
+import gssapi
+from rich.console import Console
+from rich.table import Table
+
+import puregss
+from bench import acceptor, establishment, memory, messages, startup, transfer
+from bench.driver import Result, race
+from bench.pairs import realm, service_of
+from tests.interop.mit_realm import ENCTYPES
+
+_COLOURS = {"short": "red", "holds": "yellow", "goal": "green", "": "white"}
+
+
+def results(enctype: int, rounds: int, only: str) -> Iterator[Result]:
+    """The rows that differ by enctype."""
+    service = service_of(enctype)
+    ours, theirs = puregss, gssapi
+    for part in (messages, establishment, transfer):
+        for row in part.rows(ours, theirs, service):
+            if only in row.name:
+                yield race(row, rounds)
+    if only in "interprocess token":
+        yield transfer.sizes(ours, theirs, service)
+    if only in "memory of a context":
+        yield from memory.rows(service)
+
+
+def common(rounds: int, only: str) -> Iterator[Result]:
+    """The rows that do not."""
+    if only in "whole acceptor":
+        yield from acceptor.rows(service_of(18))
+    if only in "import, cold":
+        yield startup.row(rounds)
+
+
+@click.command()
+@click.option("--enctype", "enctypes", type=click.Choice([str(number) for number in ENCTYPES]), multiple=True)
+@click.option("--rounds", default=25, show_default=True)
+@click.option("--only", default="", help="Only rows whose name has this in it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def main(enctypes: tuple[str, ...], rounds: int, only: str, as_json: bool) -> None:
+    """Compare puregss with python-gssapi over MIT krb5 on the same work."""
+    numbers = tuple(int(number) for number in enctypes) or (18, 20)
+    parts: dict[str, list[Result]] = {}
+    console = Console(stderr=as_json)
+    with realm(numbers), console.status("") as status:
+        for title, rows in [(ENCTYPES[number], results(number, rounds, only)) for number in numbers] + [
+            ("independent of the enctype", common(rounds, only))
+        ]:
+            parts[title] = []
+            for result in rows:
+                status.update(f"{title}: {result.name}")
+                parts[title].append(result)
+    if as_json:
+        json.dump({"machine": machine(), "rows": _dicts(parts)}, sys.stdout, indent=1)
+        return
+    for title, rows_of_part in parts.items():
+        if rows_of_part:
+            console.print(table(title, rows_of_part))
+    console.print("ratio: the peer's figure divided by ours, median of the rounds, with its 95 % interval")
+
+
+def _dicts(parts: dict[str, list[Result]]) -> dict[str, list[dict[str, object]]]:
+    return {title: [result.as_dict() for result in rows] for title, rows in parts.items()}
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "puregss": version("puregss"),
+    }
+
+
+def table(title: str, rows: list[Result]) -> Table:
+    """The rows as people read them."""
+    view = Table(title=title, title_justify="left")
+    view.add_column("work")
+    for heading in ("puregss", "peer", "ratio", "95 %", "at least", "goal", ""):
+        view.add_column(heading, justify="right")
+    for row in rows:
+        view.add_row(
+            row.name,
+            _figure(row.ours, row.unit),
+            _figure(row.theirs, row.unit),
+            f"{row.ratio:.2f}",
+            f"{row.low:.2f}–{row.high:.2f}",
+            "" if row.least is None else f"{row.least:.2f}",
+            "" if row.goal is None else f"{row.goal:.2f}",
+            f"[{_COLOURS[row.verdict]}]{row.verdict}",
+        )
+    return view
+
+
+def _figure(value: float, unit: str) -> str:
+    digits = 0 if value >= 1000 else 1 if value >= 100 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def _run() -> Any:
+    return main()
+
+
+if __name__ == "__main__":
+    _run()
