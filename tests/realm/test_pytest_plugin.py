@@ -117,7 +117,6 @@ import sys
 def test_it():
     assert "puregss.realm.pytest_plugin" in sys.modules
     assert "puregss.realm.embedded" not in sys.modules
-    assert "cryptography" not in sys.modules
 """,
         1,
     )
