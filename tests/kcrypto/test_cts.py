@@ -28,7 +28,7 @@ def test_published(vector: dict[str, Any]) -> None:
     plaintext, ciphertext = bytes.fromhex(vector["plaintext_hex"]), bytes.fromhex(vector["ciphertext_hex"])
     encryptor = CtsEncryptor(key)
     assert encrypt(encryptor, plaintext) == ciphertext
-    assert encryptor.chain.hex() == vector["next_iv_hex"]
+    assert encryptor._chain.hex() == vector["next_iv_hex"]
     decrypted = CtsDecryptor(key).decrypt(b"?" + ciphertext + b"?", 1, 1 + len(ciphertext))
     assert decrypted[16 : 16 + len(plaintext)] == plaintext
     assert not any(decrypted[16 + len(plaintext) :])
@@ -39,7 +39,7 @@ def test_one_object_for_many_messages(messages: list[bytes]) -> None:
     """Each message is what a fresh cipher makes of it, once its first block is cleared of the chaining value."""
     encryptor, decryptor = CtsEncryptor(KEY), CtsDecryptor(KEY)
     for message in messages:
-        effective = xor_block(message[:16], encryptor.chain) + message[16:]
+        effective = xor_block(message[:16], encryptor._chain) + message[16:]
         ciphertext = encrypt(encryptor, message)
         assert ciphertext == encrypt(CtsEncryptor(KEY), effective)
         assert decryptor.decrypt(ciphertext, 0, len(ciphertext))[16 : 16 + len(message)] == effective
@@ -55,7 +55,7 @@ def test_large_messages_go_in_chunks(size: int) -> None:
         encryptor = CtsEncryptor(KEY)
         pieces = list(encryptor.encrypt_large(message[:16], message[16 : size - trailer], message[size - trailer :]))
         assert b"".join(pieces) == expected
-        assert encryptor.chain == blocks[-16:]
+        assert encryptor._chain == blocks[-16:]
     decryptor = CtsDecryptor(KEY)
     for _ in range(2):
         pieces = list(decryptor.decrypt_large(b"??" + expected + b"?", 2, 2 + size))

@@ -7,7 +7,7 @@ Decrypting, a block of zeros goes first: what comes out for it means nothing, an
 
 Encrypting, the first block of a message is a random confounder; whatever it is xored with becomes part of it. This
 is sound because the block fed is fresh and random for every message, hence so is its xor with a value known before,
-and because whoever authenticates the confounder authenticates the effective one, `block xor chain`.
+and because whoever authenticates the confounder (`sealing.py`) authenticates the effective one, `block xor chain`.
 
 Each object is used by one thread at a time, and is thrown away by its owner if anything raises while it is in use.
 """
@@ -35,38 +35,38 @@ def xor_block(left: bytes, right: bytes) -> bytes:
 
 
 class CtsEncryptor:
-    """Encrypts messages one after the other. `chain` is what the next one's first block will be xored with."""
+    """Encrypts messages one after the other. `_chain` is what the next one's first block will be xored with."""
 
-    __slots__ = ("_update", "chain")
+    __slots__ = ("_chain", "_cipher")
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._update = Cipher(algorithm, CBC(ZERO_BLOCK)).encryptor().update
-        self.chain = ZERO_BLOCK
+        self._cipher = Cipher(algorithm, CBC(ZERO_BLOCK)).encryptor()
+        self._chain = ZERO_BLOCK
 
     def encrypt(self, block: bytes, message: bytes, trailer: bytes) -> tuple[bytes, bytes, bytes]:
         """The ciphertext of a first block and what follows it, in three pieces to be joined."""
         padding = -(len(message) + len(trailer)) & 15
-        blocks = self._update(b"".join((block, message, trailer, _PADDING[padding])))
-        self.chain = last = blocks[-16:]
+        blocks = self._cipher.update(b"".join((block, message, trailer, _PADDING[padding])))
+        self._chain = last = blocks[-16:]
         return blocks[:-32], last, blocks[-32 : len(blocks) - 16 - padding]
 
     def encrypt_large(self, block: bytes, message: bytes, trailer: bytes) -> Iterator[bytes]:
         """The same piece by piece, for messages of at least 48 octets."""
-        yield self._update(block)
+        yield self._cipher.update(block)
         whole = (len(message) & -16) - 32
         view = memoryview(message)
         for at in range(0, whole, LARGE):
-            yield self._update(view[at : min(at + LARGE, whole)])
+            yield self._cipher.update(view[at : min(at + LARGE, whole)])
         yield from self.encrypt(message[whole : whole + 16], message[whole + 16 :], trailer)
 
 
 class CtsDecryptor:
     """Decrypts messages one after the other."""
 
-    __slots__ = ("_update",)
+    __slots__ = ("_cipher",)
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._update = Cipher(algorithm, CBC(ZERO_BLOCK)).decryptor().update
+        self._cipher = Cipher(algorithm, CBC(ZERO_BLOCK)).decryptor()
 
     def decrypt(self, data: bytes, start: int, end: int) -> bytes:
         """Decrypt `data[start:end]`, at least 16 octets.
@@ -76,25 +76,25 @@ class CtsDecryptor:
         padding = (start - end) & 15
         swapped = end + padding - 32
         if swapped < start:
-            return self._update(ZERO_BLOCK + data[start:end])
+            return self._cipher.update(ZERO_BLOCK + data[start:end])
         stolen, last = self._unswap(data, swapped, end, padding)
-        return self._update(b"".join((ZERO_BLOCK, data[start:swapped], stolen, last)))
+        return self._cipher.update(b"".join((ZERO_BLOCK, data[start:swapped], stolen, last)))
 
     def decrypt_large(self, data: bytes, start: int, end: int) -> Iterator[bytes]:
         """The plaintext itself, of at least 48 octets, piece by piece; the first piece is the first block."""
         padding = (start - end) & 15
         swapped = end + padding - 32
         stolen, last = self._unswap(data, swapped, end, padding)
-        yield self._update(ZERO_BLOCK + data[start : start + 16])[16:]
+        yield self._cipher.update(ZERO_BLOCK + data[start : start + 16])[16:]
         view = memoryview(data)
         for at in range(start + 16, swapped, LARGE):
-            yield self._update(view[at : min(at + LARGE, swapped)])
-        yield self._update(stolen + last)[: 32 - padding]
+            yield self._cipher.update(view[at : min(at + LARGE, swapped)])
+        yield self._cipher.update(stolen + last)[: 32 - padding]
 
     def _unswap(self, data: bytes, swapped: int, end: int, padding: int) -> tuple[bytes, bytes]:
         """The last two blocks as CBC made them, the first of them with the end that was stolen from it."""
         last = data[swapped : swapped + 16]
         stolen = data[swapped + 16 : end]
         if padding:
-            stolen += self._update(ZERO_BLOCK + last)[32 - padding :]
+            stolen += self._cipher.update(ZERO_BLOCK + last)[32 - padding :]
         return stolen, last

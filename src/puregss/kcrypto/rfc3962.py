@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto import rfc3961
-from puregss.kcrypto.cts import CtsDecryptor, CtsEncryptor
 from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
@@ -33,11 +32,11 @@ class AesSha1Profile:
 
     def sealer(self, key: bytes, usage: int) -> PlaintextMacSealer:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacSealer(CtsEncryptor(AES(ke)), HMAC(ki, SHA1()), self.checksum_size)
+        return PlaintextMacSealer(AES(ke), HMAC(ki, SHA1()), self.checksum_size)
 
     def opener(self, key: bytes, usage: int) -> PlaintextMacOpener:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacOpener(CtsDecryptor(AES(ke)), HMAC(ki, SHA1()), self.checksum_size)
+        return PlaintextMacOpener(AES(ke), HMAC(ki, SHA1()), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))

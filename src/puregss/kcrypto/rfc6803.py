@@ -10,7 +10,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from puregss.kcrypto.cts import CtsDecryptor, CtsEncryptor
 from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
@@ -53,11 +52,11 @@ class CamelliaProfile:
 
     def sealer(self, key: bytes, usage: int) -> PlaintextMacSealer:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacSealer(CtsEncryptor(Camellia(ke)), CMAC(Camellia(ki)), self.checksum_size)
+        return PlaintextMacSealer(Camellia(ke), CMAC(Camellia(ki)), self.checksum_size)
 
     def opener(self, key: bytes, usage: int) -> PlaintextMacOpener:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacOpener(CtsDecryptor(Camellia(ke)), CMAC(Camellia(ki)), self.checksum_size)
+        return PlaintextMacOpener(Camellia(ke), CMAC(Camellia(ki)), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))

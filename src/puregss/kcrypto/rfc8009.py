@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from puregss.kcrypto.cts import ZERO_BLOCK, CtsDecryptor, CtsEncryptor
+from puregss.kcrypto.cts import ZERO_BLOCK
 from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import CiphertextMacOpener, CiphertextMacSealer
 
@@ -47,11 +47,11 @@ class AesSha2Profile:
 
     def sealer(self, key: bytes, usage: int) -> CiphertextMacSealer:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return CiphertextMacSealer(CtsEncryptor(AES(ke)), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacSealer(AES(ke), self._integrity_mac(ki), self.checksum_size)
 
     def opener(self, key: bytes, usage: int) -> CiphertextMacOpener:
         ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return CiphertextMacOpener(CtsDecryptor(AES(ke)), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacOpener(AES(ke), self._integrity_mac(ki), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))

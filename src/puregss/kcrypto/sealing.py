@@ -9,6 +9,8 @@ import hmac
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 
+from cryptography.hazmat.primitives.ciphers import CipherAlgorithm
+
 from puregss.base.errors import BadMICError
 from puregss.base.ports import Entropy
 from puregss.kcrypto.cts import BLOCK, LARGE, CtsDecryptor, CtsEncryptor, xor_block
@@ -19,42 +21,41 @@ _FORGED = "the integrity check failed: the data was altered, or encrypted in ano
 _VIEW = 4096  # octets from which on a view costs less than a copy
 
 
-class PlaintextMacSealer:
+class PlaintextMacSealer(CtsEncryptor):
     """RFC 3961 §5.3: E(Ke, confounder | plaintext) | MAC(Ki, confounder | plaintext)."""
 
-    __slots__ = ("_cts", "_mac", "_size")
+    __slots__ = ("_mac", "_size")
 
-    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
+    def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
+        super().__init__(algorithm)
         self._mac = mac
         self._size = size
 
     def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
-        cts = self._cts
         block = entropy(BLOCK)
         mac = self._mac.copy()
-        mac.update(xor_block(block, cts.chain))
+        mac.update(xor_block(block, self._chain))
         mac.update(plaintext)
         mac.update(trailer)
         tag = mac.finalize()[: self._size]
         if len(plaintext) < LARGE:
-            return b"".join((prefix, *cts.encrypt(block, plaintext, trailer), tag))
+            return b"".join((prefix, *self.encrypt(block, plaintext, trailer), tag))
 
         def pieces() -> Iterator[bytes]:
             yield prefix
-            yield from cts.encrypt_large(block, plaintext, trailer)
+            yield from self.encrypt_large(block, plaintext, trailer)
             yield tag
 
         return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + len(tag), pieces()).getvalue()
 
 
-class PlaintextMacOpener:
+class PlaintextMacOpener(CtsDecryptor):
     """RFC 3961 §5.3, the other way."""
 
-    __slots__ = ("_cts", "_mac", "_size")
+    __slots__ = ("_mac", "_size")
 
-    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
+    def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
+        super().__init__(algorithm)
         self._mac = mac
         self._size = size
 
@@ -66,27 +67,27 @@ class PlaintextMacOpener:
         mac = self._mac.copy()
         if behind >= LARGE:
             return self._open_large(data, start, cut, mac)
-        blocks = self._cts.decrypt(data, start, end)
+        blocks = self.decrypt(data, start, end)
         mac.update(blocks[BLOCK:behind] if behind < _VIEW else _view(blocks, BLOCK, behind))
         _verify(mac, data[end:], self._size)
         return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
 
     def _open_large(self, data: bytes, start: int, cut: int, mac: Mac) -> tuple[bytes, bytes]:
         end = len(data) - self._size
-        pieces = self._cts.decrypt_large(data, start, end)
+        pieces = self.decrypt_large(data, start, end)
         mac.update(next(pieces))
         plaintext = _gather(end - start - BLOCK, _summed(mac, pieces))
         _verify(mac, data[end:], self._size)
         return _parted(plaintext, end - start - BLOCK - cut)
 
 
-class CiphertextMacSealer:
+class CiphertextMacSealer(CtsEncryptor):
     """RFC 8009 §5: C = E(Ke, confounder | plaintext), then C | MAC(Ki, cipher state | C)."""
 
-    __slots__ = ("_cts", "_mac", "_size")
+    __slots__ = ("_mac", "_size")
 
-    def __init__(self, cts: CtsEncryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
+    def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
+        super().__init__(algorithm)
         self._mac = mac
         self._size = size
 
@@ -94,26 +95,26 @@ class CiphertextMacSealer:
         block = entropy(BLOCK)
         mac = self._mac.copy()
         if len(plaintext) < LARGE:
-            head, last, stolen = self._cts.encrypt(block, plaintext, trailer)
+            head, last, stolen = self.encrypt(block, plaintext, trailer)
             mac.update(head)
             mac.update(last + stolen)
             return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
 
         def pieces() -> Iterator[bytes]:
             yield prefix
-            yield from _summed(mac, self._cts.encrypt_large(block, plaintext, trailer))
+            yield from _summed(mac, self.encrypt_large(block, plaintext, trailer))
             yield mac.finalize()[: self._size]
 
         return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + self._size, pieces()).getvalue()
 
 
-class CiphertextMacOpener:
+class CiphertextMacOpener(CtsDecryptor):
     """RFC 8009 §5, the other way: nothing is decrypted before the MAC has been verified."""
 
-    __slots__ = ("_cts", "_mac", "_size")
+    __slots__ = ("_mac", "_size")
 
-    def __init__(self, cts: CtsDecryptor, mac: Mac, size: int) -> None:
-        self._cts = cts
+    def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
+        super().__init__(algorithm)
         self._mac = mac
         self._size = size
 
@@ -126,10 +127,10 @@ class CiphertextMacOpener:
         mac.update(data[start:end] if end < _VIEW else _view(data, start, end))
         _verify(mac, data[end:], self._size)
         if behind >= LARGE:
-            pieces = self._cts.decrypt_large(data, start, end)
+            pieces = self.decrypt_large(data, start, end)
             next(pieces)  # the confounder
             return _parted(_gather(end - start - BLOCK, pieces), end - start - BLOCK - cut)
-        blocks = self._cts.decrypt(data, start, end)
+        blocks = self.decrypt(data, start, end)
         return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
 
 

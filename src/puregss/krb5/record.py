@@ -7,6 +7,7 @@ derived from it again. The encoding is puregss's own: it stands inside a sealed 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
 from typing import Final
@@ -26,7 +27,7 @@ _ACCEPTOR_SUBKEY: Final = 0x10
 _STARTTIME: Final = 0x20  # where it is not the authtime
 _RENEW_TILL: Final = 0x40  # where it is not 0
 _BITMAP: Final = 0x80  # where numbers are missing among the last ones
-_ACCEPTOR_REALM: Final = 0x100  # where it is not the initiator's
+_INITIATOR_REALM: Final = 0x100  # where it is not the acceptor's
 _KNOWN_BITS: Final = 0x1FF
 
 _FIXED: Final = Struct(">BHII5s5sQQQ")
@@ -71,7 +72,7 @@ def encode_record(record: ContextRecord) -> bytes:
         (_INITIATE if record.initiate else 0)
         | (_REPLAY if recv.do_replay else 0)
         | (_SEQUENCE if recv.do_sequence else 0)
-        | (_ACCEPTOR_REALM if record.acceptor.realm != record.initiator.realm else 0)
+        | (_INITIATOR_REALM if record.initiator.realm != record.acceptor.realm else 0)
     )
     variable = [_encode_key(record.session_key)]
     for bit, key in ((_INITIATOR_SUBKEY, record.initiator_subkey), (_ACCEPTOR_SUBKEY, record.acceptor_subkey)):
@@ -87,8 +88,9 @@ def encode_record(record: ContextRecord) -> bytes:
     if recv.bitmap != _unbroken(recv.next):
         bits |= _BITMAP
         variable.append(recv.bitmap.to_bytes(8, "big"))
-    variable.append(_encode_principal(record.initiator, with_realm=True))
-    variable.append(_encode_principal(record.acceptor, with_realm=bits & _ACCEPTOR_REALM != 0))
+    acceptor = _encode_principal(record.acceptor, with_realm=True)
+    variable += (len(acceptor).to_bytes(2, "big"), acceptor)
+    variable.append(_encode_principal(record.initiator, with_realm=bits & _INITIATOR_REALM != 0))
     for ad_type, ad_data in record.authdata:
         variable += (ad_type.to_bytes(4, "big", signed=True), len(ad_data).to_bytes(4, "big"), ad_data)
     fixed = _FIXED.pack(
@@ -137,8 +139,10 @@ def _decode(data: bytes) -> ContextRecord:
     if bits & _BITMAP:
         written, at = _take(data, at, 8)
         bitmap = int.from_bytes(written, "big")
-    initiator, at = _decode_principal(data, at, None)
-    acceptor, at = _decode_principal(data, at, None if bits & _ACCEPTOR_REALM else initiator.realm)
+    size, at = _take(data, at, 2)
+    name, at = _take(data, at, size[0] << 8 | size[1])
+    acceptor = _decode_acceptor(name)
+    initiator, at = _decode_principal(data, at, None if bits & _INITIATOR_REALM else acceptor.realm)
     return ContextRecord(
         initiate=bits & _INITIATE != 0,
         flags=flags,
@@ -212,6 +216,15 @@ def _decode_principal(data: bytes, at: int, realm: str | None) -> tuple[Principa
     if realm is None:
         realm = texts.pop()
     return Principal(tuple(texts), realm, name_type), at
+
+
+@lru_cache(maxsize=64)
+def _decode_acceptor(data: bytes) -> Principal:
+    """The thousands of contexts of one service share one name."""
+    principal, end = _decode_principal(data, 0, None)
+    if end != len(data):
+        raise InvalidTokenError("the acceptor's name in the encoded context has octets too many")
+    return principal
 
 
 def _decode_authdata(data: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
