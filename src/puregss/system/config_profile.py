@@ -148,11 +148,15 @@ def _value(text: str) -> str:
     return text
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a fifo in the file's place has no writer."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def _text(path: Path) -> str:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            octets = file.read(_LARGEST + 1)
+        with open(path, "rb", opener=_open_at_once) as file:
+            octets = file.read(_LARGEST + 1) or b""
     except OSError as error:
         raise GSSError(f"{path} cannot be read: {error.strerror}; check KRB5_CONFIG and the file's rights") from None
     if len(octets) > _LARGEST:

@@ -133,16 +133,18 @@ def stamp_of(path: Path) -> Stamp | None:
     return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a fifo put in the file's place has no writer."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def read_file(path: Path, what: str, advice: str) -> bytes:
     """The whole of a regular file. MissingCredentialsError that says what is wrong with `what` and gives `advice`."""
     try:
-        # O_NONBLOCK: a fifo put in the file's place must not make us wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise MissingCredentialsError(f"{what} {path} is no file: {advice}")
-            lock(descriptor, fcntl.F_RDLCK)
+            lock(file.fileno(), fcntl.F_RDLCK)
             octets = file.read(_LARGEST + 1)
     except FileNotFoundError:
         raise MissingCredentialsError(f"{what} {path} does not exist: {advice}") from None
