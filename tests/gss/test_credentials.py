@@ -14,6 +14,7 @@ from puregss.base.names import MechType, NameType
 from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
 from puregss.gss.name import Name
+from puregss.gss.transfer import import_context
 from puregss.system.world import SystemWorld
 from tests.gss.worlds import SERVICE, World
 
@@ -103,6 +104,21 @@ def test_delegated_credentials_initiate_in_their_turn(world: World) -> None:
     onward.step(onward_acceptor.step(onward.step()))
     assert str(onward_acceptor.initiator_name) == "alice@EXAMPLE.TEST"
     assert onward_acceptor.delegated_creds is None
+
+
+@pytest.mark.parametrize("included", [True, False])
+def test_delegated_credentials_travel_if_asked_to(world: World, included: bool) -> None:
+    initiator = SecurityContext(name=SERVICE, flags=DELEGATING, world=world)
+    acceptor = SecurityContext(usage="accept", world=world)
+    initiator.step(acceptor.step(initiator.step()))
+    moved = import_context(acceptor.export(include_delegated=included), world=world)
+    assert moved.unwrap(initiator.wrap(b"moved", True).message).message == b"moved"
+    if not included:
+        assert moved.delegated_creds is None
+        return
+    assert moved.delegated_creds is not None
+    onward = SecurityContext(name=SERVICE, creds=moved.delegated_creds, world=world)
+    assert SecurityContext(usage="accept", world=world).step(onward.step())
 
 
 def test_delegated_credentials_are_stored_once(world: World, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from puregss.base.mechanism import Establishment, MechanismContext
 from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
+from puregss.gss.contents import Restored, WithDelegated, restorer
 from puregss.gss.credentials import Credentials
-from puregss.gss.domains import AsyncDomain, Exporter, Importer, restorer
+from puregss.gss.domains import AsyncDomain, Exporter, Importer
 from puregss.gss.driver import run, run_async
 from puregss.gss.name import Name
 from puregss.gss.world import World
@@ -116,7 +117,9 @@ class SecurityContext:
         if token is not None:
             if name or creds or usage or flags is not None or mech or channel_bindings:
                 raise TypeError("an imported context takes a token, a domain and a world, and nothing else")
-            self._adopt((domain or self._world.transfer_domain()).import_(token, restorer(self._world)))
+            restored = (domain or self._world.transfer_domain()).import_(token, restorer(self._world))
+            self._adopt(restored.context)
+            self._delegated = restored.delegated
             return
         if mech is not None and mech != MechType.kerberos and mech not in KERBEROS_ALIASES:
             raise BadMechanismError(f"puregss cannot establish contexts of the mechanism {mech}")
@@ -141,13 +144,12 @@ class SecurityContext:
         self._why_dead = ""
 
     @classmethod
-    def of_mechanism(
-        cls, context: MechanismContext, *, world: World | None = None, enforce_lifetime: bool = False
-    ) -> Self:
-        """The handle of an established mechanism context."""
+    def of_restored(cls, restored: Restored, world: World) -> Self:
+        """The handle of a context that came out of a token."""
         handle = cls.__new__(cls)
-        handle._prepare(world, enforce_lifetime)
-        handle._adopt(context)
+        handle._prepare(world, enforce_lifetime=False)
+        handle._adopt(restored.context)
+        handle._delegated = restored.delegated
         return handle
 
     def _initiator(
@@ -400,27 +402,36 @@ class SecurityContext:
 
     # Transfer (RFC 2743 §2.2.8)
 
-    def export(self, domain: Exporter | None = None, ttl: float = DEFAULT_TTL) -> bytes:
+    def export(
+        self, domain: Exporter | None = None, ttl: float = DEFAULT_TTL, include_delegated: bool = False
+    ) -> bytes:
         """GSS_Export_sec_context: the context as a token that exactly one process may import, once.
 
         The token can be imported for `ttl` seconds through the same `domain` (default: the
-        environment's). From here on this handle answers MissingContextError; if the export fails,
-        there is no token and the context is as usable as before.
+        environment's). A delegated credential goes with it if `include_delegated`, else it ends here.
+        From here on this handle answers MissingContextError; if the export fails, there is no token
+        and the context is as usable as before.
         """
-        token = (domain or self._world.transfer_domain()).export(self._exportable(), ttl)
+        token = (domain or self._world.transfer_domain()).export(self._exportable(include_delegated), ttl)
         self._die(EXPORTED)
         return token
 
-    async def export_async(self, domain: AsyncDomain | None = None, ttl: float = DEFAULT_TTL) -> bytes:
+    async def export_async(
+        self, domain: AsyncDomain | None = None, ttl: float = DEFAULT_TTL, include_delegated: bool = False
+    ) -> bytes:
         """The same for domains that wait on a network. Cancelled, it leaves the context as before."""
-        token = await (domain or self._world.transfer_domain()).export_async(self._exportable(), ttl)
+        source = self._exportable(include_delegated)
+        token = await (domain or self._world.transfer_domain()).export_async(source, ttl)
         self._die(EXPORTED)
         return token
 
-    def _exportable(self) -> MechanismContext:
+    def _exportable(self, include_delegated: bool) -> MechanismContext | WithDelegated:
         if self._establishment is not None:
             raise OperationUnavailableError("the context is not established yet; export it when it is complete")
-        return self._context()
+        context = self._context()
+        if not include_delegated or self._delegated is None:
+            return context
+        return WithDelegated(context, self._delegated.tickets.load())
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeVar
 
-from puregss.base.errors import OperationUnavailableError
-from puregss.base.mechanism import MechanismContext
-from puregss.base.names import MechType
-from puregss.base.oid import OID
-from puregss.gss.world import World
-from puregss.krb5.context import KerberosContext
 from puregss.transfer.domain import Decode, Exportable
 
 T = TypeVar("T")
@@ -38,14 +32,3 @@ class AsyncDomain(Protocol):
 
     async def export_async(self, source: Exportable, ttl: float) -> bytes: ...
     async def import_async(self, token: bytes, decode: Decode[Any]) -> Any: ...
-
-
-def restorer(world: World) -> Decode[MechanismContext]:
-    """What makes a live mechanism context of the contents of a token whose seal has been opened."""
-
-    def restore(oid: OID, body: bytes) -> MechanismContext:
-        if oid != MechType.kerberos:
-            raise OperationUnavailableError(f"the token holds a context of the mechanism {oid}, which puregss lacks")
-        return KerberosContext.restore(body, world.entropy)
-
-    return restore

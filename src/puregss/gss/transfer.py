@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from puregss.gss import world as worlds
+from puregss.gss.contents import restorer
 from puregss.gss.context import SecurityContext
-from puregss.gss.domains import AsyncDomain, Importer, Reclaimer, restorer
+from puregss.gss.domains import AsyncDomain, Importer, Reclaimer
 from puregss.gss.world import World
 
 
@@ -22,8 +23,8 @@ async def import_context_async(
 ) -> SecurityContext:
     """The same for domains that wait on a network."""
     world = world or worlds.default()
-    context = await (domain or world.transfer_domain()).import_async(token, restorer(world))
-    return SecurityContext.of_mechanism(context, world=world)
+    restored = await (domain or world.transfer_domain()).import_async(token, restorer(world))
+    return SecurityContext.of_restored(restored, world)
 
 
 def reclaim_context(token: bytes, domain: Reclaimer, *, world: World | None = None) -> SecurityContext:
@@ -33,4 +34,4 @@ def reclaim_context(token: bytes, domain: Reclaimer, *, world: World | None = No
     worker's death is certain (`ChannelSender.worker_died`); until then OperationUnavailableError.
     """
     world = world or worlds.default()
-    return SecurityContext.of_mechanism(domain.reclaim(token, restorer(world)), world=world)
+    return SecurityContext.of_restored(domain.reclaim(token, restorer(world)), world)
