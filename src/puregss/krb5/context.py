@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from threading import Lock
 from typing import NoReturn, Self
 
@@ -45,7 +46,7 @@ class KerberosContext:
         record.initiator_subkey = record.initiator_subkey and record.initiator_subkey.bare()
         record.acceptor_subkey = record.acceptor_subkey and record.acceptor_subkey.bare()
         self.lock = Lock()
-        self.flags = RequirementFlag(record.flags)
+        self.flags = _requirement_flags(record.flags)
         self.locally_initiated = record.initiate
         self.expiry: float = record.endtime
         self._entropy = entropy
@@ -182,6 +183,12 @@ class KerberosContext:
 
     def __repr__(self) -> str:
         return f"<KerberosContext {'initiator' if self.locally_initiated else 'acceptor'}>"
+
+
+@lru_cache(maxsize=64)
+def _requirement_flags(flags: int) -> RequirementFlag:
+    """Making a flag takes longer than all other work on an idle context's attributes."""
+    return RequirementFlag(flags)
 
 
 def _supplementary(status: int, number: int, result: tuple[bytes, bool] | None) -> SupplementaryError:

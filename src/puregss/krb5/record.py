@@ -30,8 +30,9 @@ _BITMAP: Final = 0x80  # where numbers are missing among the last ones
 _INITIATOR_REALM: Final = 0x100  # where it is not the acceptor's
 _KNOWN_BITS: Final = 0x1FF
 
-_FIXED: Final = Struct(">BHII5s5sQQQ")
-_TIME: Final = 5  # octets, signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into four
+_FIXED: Final = Struct(">BHIIbIbIQQQ")
+_TIME: Final = Struct(">bI")  # 40 bits, signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into 32
+_NAME: Final = Struct(">iB")
 
 
 @dataclass(slots=True)
@@ -81,10 +82,10 @@ def encode_record(record: ContextRecord) -> bytes:
             variable.append(_encode_key(key))
     if record.starttime != record.authtime:
         bits |= _STARTTIME
-        variable.append(_encode_time(record.starttime))
+        variable.append(_TIME.pack(*_parted(record.starttime)))
     if record.renew_till:
         bits |= _RENEW_TILL
-        variable.append(_encode_time(record.renew_till))
+        variable.append(_TIME.pack(*_parted(record.renew_till)))
     if recv.bitmap != _unbroken(recv.next):
         bits |= _BITMAP
         variable.append(recv.bitmap.to_bytes(8, "big"))
@@ -98,8 +99,8 @@ def encode_record(record: ContextRecord) -> bytes:
         bits,
         record.flags,
         record.ticket_flags,
-        _encode_time(record.authtime),
-        _encode_time(record.endtime),
+        *_parted(record.authtime),
+        *_parted(record.endtime),
         record.send_seq,
         recv.base,
         recv.next % ROUND,
@@ -120,7 +121,7 @@ def decode_record(data: bytes) -> ContextRecord:
 
 
 def _decode(data: bytes) -> ContextRecord:
-    _, bits, flags, ticket_flags, authtime, endtime, send_seq, base, expected = _FIXED.unpack_from(data)
+    _, bits, flags, ticket_flags, *times, send_seq, base, expected = _FIXED.unpack_from(data)
     if bits & ~_KNOWN_BITS:
         raise InvalidTokenError("the encoded context has bits that format 1 does not know")
     at = _FIXED.size
@@ -130,11 +131,12 @@ def _decode(data: bytes) -> ContextRecord:
         initiator_subkey, at = _decode_key(data, at)
     if bits & _ACCEPTOR_SUBKEY:
         acceptor_subkey, at = _decode_key(data, at)
-    starttime, renew_till = authtime, b""
+    starttime = authtime = times[0] << 32 | times[1]
+    renew_till = 0
     if bits & _STARTTIME:
-        starttime, at = _take(data, at, _TIME)
+        starttime, at = _decode_time(data, at)
     if bits & _RENEW_TILL:
-        renew_till, at = _take(data, at, _TIME)
+        renew_till, at = _decode_time(data, at)
     bitmap = _unbroken(expected)
     if bits & _BITMAP:
         written, at = _take(data, at, 8)
@@ -148,10 +150,10 @@ def _decode(data: bytes) -> ContextRecord:
         flags=flags,
         initiator=initiator,
         acceptor=acceptor,
-        authtime=_decode_time(authtime),
-        starttime=_decode_time(starttime),
-        endtime=_decode_time(endtime),
-        renew_till=_decode_time(renew_till),
+        authtime=authtime,
+        starttime=starttime,
+        endtime=times[2] << 32 | times[3],
+        renew_till=renew_till,
         ticket_flags=ticket_flags,
         session_key=session_key,
         initiator_subkey=initiator_subkey,
@@ -174,12 +176,13 @@ def _unbroken(expected: int) -> int:
     return (1 << min(expected, WIDTH)) - 1
 
 
-def _encode_time(seconds: int) -> bytes:
-    return seconds.to_bytes(_TIME, "big", signed=True)
+def _parted(seconds: int) -> tuple[int, int]:
+    return seconds >> 32, seconds & 0xFFFF_FFFF
 
 
-def _decode_time(octets: bytes) -> int:
-    return int.from_bytes(octets, "big", signed=True)
+def _decode_time(data: bytes, at: int) -> tuple[int, int]:
+    high, low = _TIME.unpack_from(data, at)
+    return high << 32 | low, at + _TIME.size
 
 
 def _encode_key(key: Key) -> bytes:
@@ -198,14 +201,13 @@ def _decode_key(data: bytes, at: int) -> tuple[Key, int]:
 def _encode_principal(principal: Principal, *, with_realm: bool) -> bytes:
     texts = (*principal.components, principal.realm) if with_realm else principal.components
     encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-    head = principal.name_type.to_bytes(4, "big", signed=True) + bytes((len(principal.components),))
+    head = _NAME.pack(principal.name_type, len(principal.components))
     return head + b"".join([len(text).to_bytes(2, "big") + text for text in encoded])
 
 
 def _decode_principal(data: bytes, at: int, realm: str | None) -> tuple[Principal, int]:
-    name_type = int.from_bytes(data[at : at + 4], "big", signed=True)
-    count = data[at + 4]
-    at += 5
+    name_type, count = _NAME.unpack_from(data, at)
+    at += _NAME.size
     texts = []
     for _ in range(count if realm is not None else count + 1):
         end = at + 2 + (data[at] << 8 | data[at + 1])
