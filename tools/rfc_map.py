@@ -21,7 +21,7 @@ _CITATION = re.compile(r"(RFC \d{4})((?:(?:,| and|;)? ?(?:§\w+(?:\.\w+)*|Append
 HEAD = """\
 # Where each RFC lives
 
-Made by `python tools/rfc_map.py` from the first line of each source file; a test fails when it is out of date.
+Made by `python tools/rfc_map.py` from the first line of each source file; run it after adding one.
 
 | RFC | sections | file | tests |
 |---|---|---|---|
