@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -12,8 +13,10 @@ from puregss.base.errors import GSSError, OperationUnavailableError, Unauthorize
 from puregss.base.ports import Clock
 from puregss.system import fork as fork  # importing it makes a fork kill memory domains and channels in the child
 from puregss.system.claims_dir import DirectoryStore
+from puregss.system.claims_postgresql import AsyncPostgreSQLStore, PostgreSQLStore
+from puregss.system.claims_redis import AsyncRedisStore, RedisStore
 from puregss.system.clock import SystemClock
-from puregss.transfer.claims import MemoryStore
+from puregss.transfer.claims import AsyncClaimStore, ClaimStore, MemoryStore
 from puregss.transfer.domain import Domain
 from puregss.transfer.keys import DomainKey, parse_domain_keys
 from puregss.transfer.minor import TransferMinor
@@ -23,6 +26,15 @@ KEY_VARIABLE: Final = "PUREGSS_TRANSFER_KEY"
 
 _CLOCK: Final = SystemClock()
 _LARGEST_KEY_FILE: Final = 64 * 1024
+
+_REDIS: Final = (RedisStore, AsyncRedisStore)
+_POSTGRESQL: Final = (PostgreSQLStore, AsyncPostgreSQLStore)
+_NETWORK_STORES: Final[dict[str, tuple[Callable[[str, str], ClaimStore], Callable[[str, str], AsyncClaimStore]]]] = {
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
+}
 
 
 class TransferDomain(Domain):
@@ -38,11 +50,13 @@ class TransferDomain(Domain):
     def from_url(cls, url: str | None = None, key_file: str | None = None, *, clock: Clock = _CLOCK) -> Self:
         """The domain that `url` names; without it PUREGSS_TRANSFER_DOMAIN, and without that `dir:`.
 
-        `memory:` (this process), `dir:` or `dir:/PATH` (this user on this machine). Nothing is opened
-        yet. OperationUnavailableError for a URL that names none of these.
+        `memory:` (this process), `dir:` or `dir:/PATH` (this user on this machine), `redis://`,
+        `rediss://` and `postgresql://` (a cluster; these need a domain key, from `key_file` or
+        PUREGSS_TRANSFER_KEY). Nothing is opened yet. OperationUnavailableError for a URL that names none of these.
         """
         url = url or os.environ.get(DOMAIN_VARIABLE) or "dir:"
         scheme, colon, rest = url.partition(":")
+        shown = _without_password(url)
         if colon and scheme in ("memory", "dir"):
             if key_file is not None:
                 raise OperationUnavailableError(
@@ -51,15 +65,20 @@ class TransferDomain(Domain):
                 )
             store = _memory_store(rest) if scheme == "memory" else _directory_store(rest)
             domain = cls(store, clock, os.urandom)
+        elif rest.startswith("//") and scheme in _NETWORK_STORES:
+            blocking, awaiting = _NETWORK_STORES[scheme]
+            keys = load_domain_keys(key_file)
+            domain = cls(blocking(url, shown), clock, os.urandom, keys, awaiting(url, shown))
         else:
             raise _unknown(url)
-        domain.url = _without_password(url)
+        domain.url = shown
         return domain
 
 
 def _unknown(url: str) -> OperationUnavailableError:
     return OperationUnavailableError(
-        f"{_without_password(url)!r} is not a transfer domain: use memory:, dir:, dir:/PATH",
+        f"{_without_password(url)!r} is not a transfer domain: use memory:, dir:, dir:/PATH, "
+        "redis://HOST, rediss://HOST or postgresql://HOST/DATABASE",
         minor=TransferMinor.UNKNOWN_DOMAIN,
     )
 

@@ -35,6 +35,7 @@ class TransferMinor(IntEnum):
     CHANNEL_CLOSED = _TABLE + 22
     NOT_REVOCABLE = _TABLE + 23
     UNKNOWN_DOMAIN = _TABLE + 24
+    STORE_NOT_PREPARED = _TABLE + 25
 
 
 TRANSFER_MINOR_TEXT: Final[dict[int, str]] = {
@@ -62,4 +63,5 @@ TRANSFER_MINOR_TEXT: Final[dict[int, str]] = {
     TransferMinor.CHANNEL_CLOSED: "The worker's channel is closed",
     TransferMinor.NOT_REVOCABLE: "A token of a worker's channel cannot be revoked",
     TransferMinor.UNKNOWN_DOMAIN: "No such kind of transfer domain",
+    TransferMinor.STORE_NOT_PREPARED: "The claim store was not prepared",
 }
