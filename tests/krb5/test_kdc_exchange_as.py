@@ -130,7 +130,7 @@ def test_a_clock_that_differs_without_pre_authentication_is_an_error() -> None:
     realm = Realm("EXAMPLE.TEST")
     realm.add_user("alice", "secret", preauthentication=False)
     realm.faults.clock_offset = -7200
-    with pytest.raises(GSSError, match="7200 seconds behind this machine's"):
+    with pytest.raises(GSSError, match=r"7[12]\d\d seconds behind this machine's"):
         log_in(realm)
     realm.close()
 

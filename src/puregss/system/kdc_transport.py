@@ -113,6 +113,8 @@ def ask(finder: KdcFinder, realm: str, message: bytes) -> Asking:
                     label = f"{address._replace(transport='tcp')}"
                     answer = yield from _exchange(address, "tcp", _ROUNDS[1][1], message)
                     code = _error_code(answer)
+                if not answer:
+                    raise InvalidTokenError("it sends an empty answer")
             except (OSError, InvalidTokenError) as error:
                 failures[label] = _reason(error)
                 continue
