@@ -10,8 +10,9 @@ import errno
 import fcntl
 import os
 import stat
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -25,7 +26,12 @@ _TAG: Final = 12
 _RECORD: Final = 16
 _MAX_SIZE: Final = (1 << 31) - 1
 _TIMESTAMP: Final = Struct(">I")
+_TWO_RECORDS: Final = Struct(">12sI12sI")
 _FLOCK: Final = Struct("hhqqi4x")
+_LOCK: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+_UNLOCK: Final = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
+"""The whole file. Locks of the open file description bar threads too, and MIT's own locks."""
+
 _OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
@@ -39,6 +45,7 @@ def _tables() -> Iterator[tuple[int, int]]:
 
 
 _TABLES: Final = tuple(_tables())
+_OFFSETS: Final = tuple(offset for offset, _ in _TABLES)
 
 
 class FileReplayCache:
@@ -52,17 +59,25 @@ class FileReplayCache:
         self._owned = owned
         self._entropy = entropy
         self._skew = skew
-        self._kept: tuple[bytes, int, SipHash24] = (b"", 0, SipHash24([]))
 
     def store(self, mac: bytes, now: int, ctime: int) -> None:
         """See `ReplayCache.store`. The file is opened anew each time: it may be removed or replaced at any moment."""
         tag = mac[:_TAG].ljust(_TAG, b"\0")
         try:
-            with self._locked() as descriptor:
-                found = self._place(descriptor, tag, now)
-                if found is not None:
-                    # An authenticator from ahead of our clock is good until its own time and the skew have passed.
-                    os.pwrite(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
+            descriptor = os.open(self.path, _OPEN, 0o600)
+            try:
+                self._check(os.fstat(descriptor))
+                fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _LOCK)
+                try:
+                    found = self._place(descriptor, tag, now)
+                    if found is not None:
+                        # An authenticator from ahead of our clock is good until its own time and the skew have passed.
+                        os.pwrite(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
+                finally:
+                    # Said aloud, for a child forked meanwhile holds the same open file and would keep the lock.
+                    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _UNLOCK)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise GSSError(
                 f"the replay cache {self.path} cannot be used ({error.strerror or error}); "
@@ -75,23 +90,11 @@ class FileReplayCache:
                 minor=KrbErrorCode.KRB_AP_ERR_REPEAT.minor,
             )
 
-    @contextmanager
-    def _locked(self) -> Iterator[int]:
-        descriptor = os.open(self.path, _OPEN, 0o600)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is not a file")
-            if self._owned and status.st_uid != os.geteuid():
-                raise OSError(errno.EPERM, f"it belongs to the user {status.st_uid}")
-            _lock(descriptor, fcntl.F_WRLCK)
-            try:
-                yield descriptor
-            finally:
-                # Said aloud, for a child forked meanwhile holds the same open file and would keep the lock.
-                _lock(descriptor, fcntl.F_UNLCK)
-        finally:
-            os.close(descriptor)
+    def _check(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        if self._owned and status.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, f"it belongs to the user {status.st_uid}")
 
     def _place(self, descriptor: int, tag: bytes, now: int) -> int | None:
         """Where the record for `tag` goes; None if it is there already."""
@@ -99,36 +102,31 @@ class FileReplayCache:
         if len(seed) < _SEED:
             seed = self._entropy(_SEED)
             os.pwrite(descriptor, seed, 0)
-        size = os.lseek(descriptor, 0, os.SEEK_END)
+        # Where there is room, it is in the tables that the file has begun or in the next one.
+        begun = bisect_left(_OFFSETS, os.lseek(descriptor, 0, os.SEEK_END)) + 1
         place = None
-        for (offset, slots), hashed in zip(_TABLES, self._hasher(seed, size).hash(tag), strict=False):
+        expired = max(now - self._skew, 1)  # 0: never written
+        for (offset, slots), hashed in zip(_TABLES, _hasher(seed, begun).hash(tag), strict=False):
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
             slot = offset + hashed % slots * _RECORD
             records = os.pread(descriptor, 2 * _RECORD, slot)
-            if tag in (records[:_TAG], records[_RECORD : _RECORD + _TAG]):
+            last = len(records) < 2 * _RECORD
+            tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(2 * _RECORD, b"\0"))
+            if tag in (tag1, tag2):
                 return None
-            times = [_TIMESTAMP.unpack_from(records, at)[0] for at in (_TAG, _RECORD + _TAG) if at + 4 <= len(records)]
-            if place is None:
-                place = next((slot + n * _RECORD for n, time in enumerate(times) if time + self._skew < now), None)
-            if place is None and len(times) < 2:
-                place = slot + len(times) * _RECORD
-            if len(times) < 2 or 0 in times:
+            if place is None and time1 < expired:
+                place = slot
+            elif place is None and time2 < expired:
+                place = slot + _RECORD
+            if last or not time1 or not time2:
                 return place
         raise OSError(errno.EFBIG, "it is full")
 
-    def _hasher(self, seed: bytes, size: int) -> SipHash24:
-        """Hashes for the tables that a file of `size` octets has begun, and for the next."""
-        count = 1 + sum(offset < size for offset, _ in _TABLES)
-        kept = self._kept
-        if kept[:2] != (seed, count):
-            keys = [bytes((seed[0] + number & 0xFF,)) + seed[1:] for number in range(count)]
-            kept = self._kept = (seed, count, SipHash24(keys))
-        return kept[2]
 
-
-def _lock(descriptor: int, kind: int) -> None:
-    """Take or give back the whole file. Locks of the open file description bar threads too, and MIT's own locks."""
-    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _FLOCK.pack(kind, os.SEEK_SET, 0, 0, 0))
+@lru_cache(maxsize=16)
+def _hasher(seed: bytes, tables: int) -> SipHash24:
+    """The hashes of the first so many tables; made once, for a process opens the same file again and again."""
+    return SipHash24([bytes((seed[0] + number & 0xFF,)) + seed[1:] for number in range(tables)])
 
 
 def replay_cache_from_environment(
