@@ -27,6 +27,7 @@ from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor import Acceptor
 from puregss.krb5.authenticator_checksum import AuthenticatorChecksum, encode_checksum, hash_bindings
 from puregss.krb5.ccache import CachedTicket
+from puregss.krb5.delegation import encode_delegation
 from puregss.krb5.mechanism_token import AP_REQ, decode_token, encode_token
 from puregss.krb5.messages.ap import ApOption, ApReq, Authenticator, encode_ap_req, encode_authenticator
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
@@ -45,6 +46,7 @@ from tests.krb5.minting import (
     finish,
     keys_of,
     mint,
+    mint_tgt,
     service_key,
 )
 from tests.vectors import load
@@ -379,6 +381,19 @@ def test_a_request_that_fails_its_checks_is_not_stored() -> None:
         with pytest.raises(GSSError):
             accept(message, replay_cache=cache, bindings=HERE)
     assert not cache.seen
+
+
+def test_what_a_refused_request_delegated_is_forgotten() -> None:
+    """Or the next one who is let in would be given another's credential."""
+    ticket, cache = mint(KEY), MemoryReplayCache()
+    message = ap_req(ticket, delegation=encode_delegation(mint_tgt(), ticket.session_key, NOW, os.urandom))
+    assert accept(message, replay_cache=cache).delegated
+    made = acceptor(replay_cache=cache)
+    with pytest.raises(DuplicateTokenError):
+        finish(made.step(message))
+    finish(made.step(ap_req(mint(KEY), client=CLIENT)))
+    assert made.complete
+    assert made.delegated == ()
 
 
 # What stays

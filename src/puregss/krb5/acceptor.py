@@ -9,7 +9,6 @@ UNAUTHORIZED; an encryption type we lack UNAVAILABLE; clocks apart, and a replay
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
@@ -90,6 +89,15 @@ class _Request(NamedTuple):
     authenticator: Authenticator
     subkey: Key | None
     flags: int
+    delegated: tuple[CachedTicket, ...]
+
+
+class _ThirdLeg(NamedTuple):
+    """A request that was answered in DCE style, with our sequence number and subkey."""
+
+    request: _Request
+    own: int
+    subkey: Key
 
 
 class Acceptor:
@@ -124,7 +132,7 @@ class Acceptor:
         self._entropy = entropy
         self._transit_path = transit_path
         self._skew = clock_skew
-        self._leg: Callable[[bytes], bytes | None] | None = self._accept_request
+        self._third_leg: _ThirdLeg | None = None  # what is waited for, in DCE style
         self._known: dict[str, Any] = {}
         self._authenticator: Authenticator | None = None  # while a step runs, for the error token
 
@@ -134,10 +142,13 @@ class Acceptor:
         On GSSError, `token` of the error is a KRB-ERROR for the initiator.
         """
         yield from ()
-        if self._leg is None:
+        if self.complete:
             raise GSSError("the context is established already; it takes no more context tokens")
         try:
-            return self._leg(token or b"")
+            if self._third_leg is None:
+                return self._accept_request(token or b"")
+            self._accept_third_leg(token or b"", *self._third_leg)
+            return None
         except GSSError as error:
             if error.token is None:
                 error.token = error_token(error.minor, self._clock.now(), self._principal, self._authenticator)
@@ -177,7 +188,7 @@ class Acceptor:
         subkey = random_key(enctype, self._entropy)
         reply = self._reply(request, own, subkey)
         if flags & _DCE:
-            self._leg = lambda third: self._accept_third_leg(third, request, own, subkey)
+            self._third_leg = _ThirdLeg(request, own, subkey)
         else:
             self._establish(request, own, subkey)
         return reply if bare else encode_token(AP_REP, reply)
@@ -198,26 +209,28 @@ class Acceptor:
         check_address(part, self._bindings)
         check_transited(part, service.realm, self._transit_path)
         subkey = _key(authenticator.subkey)
-        flags = self._read_checksum(request, authenticator, session_key, subkey)
+        flags, delegated = self._read_checksum(request, authenticator, session_key, subkey)
         if part.flags & TicketFlag.ANONYMOUS:
             flags |= _ANONYMITY
         if self._replay_cache is not None:
             mac = request.authenticator.cipher[-session_key.checksum_size :]
             self._replay_cache.store(mac, int(now), authenticator.ctime)
-        return _Request(part, service, session_key, authenticator, subkey, flags)
+        return _Request(part, service, session_key, authenticator, subkey, flags, delegated)
 
-    def _read_checksum(self, request: ApReq, authenticator: Authenticator, session_key: Key, subkey: Key | None) -> int:
-        """The context's flags, after bindings and delegation have been dealt with."""
+    def _read_checksum(
+        self, request: ApReq, authenticator: Authenticator, session_key: Key, subkey: Key | None
+    ) -> tuple[int, tuple[CachedTicket, ...]]:
+        """The context's flags, and what was delegated."""
         checksum = _decode_checksum(authenticator, session_key)
         flags = checksum.flags & ~_DELEGATE
         if request.ap_options & ApOption.MUTUAL_REQUIRED:
             flags |= _MUTUAL
         if check_bindings(checksum.bindings_hash, self._bindings, channel_aware(authenticator.authorization_data)):
             flags |= _BOUND
-        if checksum.delegation is not None:
-            self.delegated = decode_delegation(checksum.delegation, session_key, subkey)
-            flags |= _DELEGATE if self.delegated else 0
-        return flags
+        if checksum.delegation is None:
+            return flags, ()
+        delegated = decode_delegation(checksum.delegation, session_key, subkey)
+        return flags | (_DELEGATE if delegated else 0), delegated
 
     def _reply(self, request: _Request, own: int, subkey: Key) -> bytes:
         """RFC 4120 §3.2.4: the AP-REP, with our sequence number and a subkey of our own."""
@@ -276,9 +289,10 @@ class Acceptor:
             authdata=part.authorization_data,
         )
         self.context = KerberosContext(record, self._entropy)
+        self.delegated = request.delegated
         self._known["flags"] = RequirementFlag(flags)
         self.complete = True
-        self._leg = None
+        self._third_leg = None
 
 
 def _open_authenticator(sealed: EncryptedData, session_key: Key) -> Authenticator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -81,6 +81,13 @@ class _Sent(NamedTuple):
     sequence: int
 
 
+class _Waiting(NamedTuple):
+    """An AP-REQ is on its way."""
+
+    plan: _Plan
+    sent: _Sent
+
+
 class Initiator:
     """An `Establishment` that proves to `target` who its user is (the mechanism's `init_sec_context`).
 
@@ -113,7 +120,7 @@ class Initiator:
         self._client = client
         self._offset = 0.0
         self._retried = False
-        self._leg: Callable[[bytes | None], Steps] | None = self._begin
+        self._waiting: _Waiting | None = None  # for the acceptor's answer
         self._known: dict[str, Any] = {"acceptor_name": target}
 
     def step(self, token: bytes | None) -> Steps:
@@ -122,9 +129,11 @@ class Initiator:
         MissingCredentialsError where there is no ticket and none can be fetched; BadMICError where the
         answer is not the target's; GSSError with the peer's code where the peer refused.
         """
-        if self._leg is None:
+        if self.complete:
             raise GSSError("the context is established already; it takes no more context tokens")
-        return (yield from self._leg(token))
+        if self._waiting is None:
+            return (yield from self._begin(token))
+        return self._receive(token or b"", *self._waiting)
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
@@ -201,16 +210,15 @@ class Initiator:
             ApReq(ApOption.MUTUAL_REQUIRED if answered else 0, ticket.ticket, EncryptedData(key.enctype, None, cipher))
         )
         if answered:
-            self._leg = lambda token: self._receive(token, plan, sent)
+            self._waiting = _Waiting(plan, sent)
         else:
             self._establish(plan, sent, sent.sequence, None)
         return message if flags & _DCE else encode_token(AP_REQ, message)
 
     # AP-REP
 
-    def _receive(self, token: bytes | None, plan: _Plan, sent: _Sent) -> Steps:
-        yield from ()
-        token_id, message, _ = decode_token(token or b"")
+    def _receive(self, token: bytes, plan: _Plan, sent: _Sent) -> bytes | None:
+        token_id, message, _ = decode_token(token)
         if token_id == KRB_ERROR:
             self._adopt_clock(message, plan.ticket)
             return self._request(plan)
@@ -278,4 +286,4 @@ class Initiator:
         self.context = KerberosContext(record, self._entropy)
         self._known["flags"] = RequirementFlag(flags)
         self.complete = True
-        self._leg = None
+        self._waiting = None
