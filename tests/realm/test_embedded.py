@@ -148,12 +148,15 @@ def test_nothing_is_left_behind_without_close() -> None:
 
 
 def test_configuration() -> None:
-    text = krb5_conf("A.TEST", {"A.TEST": 1088, "B.TEST": 0}, ["www.a.example", "a.test"], "FILE:/k", "FILE:/c")
+    paths = {("A.TEST", "B.TEST"): [], ("A.TEST", "D.TEST"): ["B.TEST", "C.TEST"]}
+    hosts = ["www.a.example", "a.test"]
+    text = krb5_conf("A.TEST", {"A.TEST": 1088, "B.TEST": 0}, hosts, "FILE:/k", "FILE:/c", paths)
     assert "never for production" in text.lower()
     assert text.count(" kdc = ") == 1
     assert "kdc = 127.0.0.1:1088" in text
     for host in (".a.test", "a.test", "www.a.example"):
         assert text.count(f"    {host} = A.TEST\n") == 1
+    assert "    A.TEST = {\n        B.TEST = .\n        D.TEST = B.TEST\n        D.TEST = C.TEST\n    }\n" in text
 
 
 # The forms of the KDC

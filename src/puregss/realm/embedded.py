@@ -245,13 +245,23 @@ class Realm:
         if user is not None:
             self.ccache(user)
         ports = {name: realm.port for name, realm in self._family.items()}
+        hosts = sorted(self._state.neighbourhood.hosts)
         configuration = self.directory / "krb5.conf"
-        configuration.write_text(krb5_conf(self.name, ports, sorted(self._state.neighbourhood.hosts), keytab, ccache))
+        configuration.write_text(krb5_conf(self.name, ports, hosts, keytab, ccache, self._paths()))
         return {
             "KRB5_CONFIG": str(configuration),
             "KRB5CCNAME": ccache,
             "KRB5_KTNAME": keytab,
             "KRB5RCACHEDIR": str(self.directory),
+        }
+
+    def _paths(self) -> dict[tuple[str, str], list[str]]:
+        """The realms between any two of the family."""
+        return {
+            (client.name, server): path[:-1]
+            for client in self._family.values()
+            for server in self._family
+            if (path := client._state.neighbourhood.path(server))
         }
 
     # -- the KDC --
