@@ -84,7 +84,9 @@ class _Load:
 class Dispatcher:
     """Hands connections over to workers and keeps account of them."""
 
-    def __init__(self, loop: Loop, settings: Settings, counters: Counters, observe: Observer, reclaim: Reclaim) -> None:
+    def __init__(
+        self, loop: Loop, settings: Settings, counters: Counters, observe: Observer | None, reclaim: Reclaim
+    ) -> None:
         self.loop = loop
         self._settings, self._counters, self._observe, self._reclaim = settings, counters, observe, reclaim
         self._relay = settings.topology == "relay"
@@ -140,7 +142,8 @@ class Dispatcher:
     def _tell(
         self, what: What, number: int, address: str, peer: Peer, worker: WorkerProcess | None = None, detail: str = ""
     ) -> None:
-        self._observe(Event(what, number, address, worker.pid if worker else 0, peer, detail))
+        if self._observe is not None:
+            self._observe(Event(what, number, address, worker.pid if worker else 0, peer, detail))
 
     # From workers. A worker can name its own connections only: every number is looked up in its own load.
 

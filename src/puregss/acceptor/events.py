@@ -43,10 +43,6 @@ class Event:
 Observer = Callable[[Event], None]
 
 
-def nobody(event: Event) -> None:
-    """The observer where none is wanted."""
-
-
 @dataclass(slots=True)
 class Counters:
     """How often each turn was taken since the start."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from puregss.acceptor.candidate import AcceptingContext, Candidate
 from puregss.acceptor.dispatch import Dispatcher, HandOver, Reclaim
-from puregss.acceptor.events import Counters, Event, Observer, What, nobody
+from puregss.acceptor.events import Counters, Event, Observer, What
 from puregss.acceptor.framings import FRAMINGS
 from puregss.acceptor.handoff import Acknowledged, Closed, Data, Failed, Message, Ready, Refused
 from puregss.acceptor.loop import Loop
@@ -52,7 +52,7 @@ class Front:
         clock: Clock,
         *,
         authorize: Authorize = anybody,
-        observe: Observer = nobody,
+        observe: Observer | None = None,
         worker_command: Sequence[str] = COMMAND,
     ) -> None:
         self.loop = Loop()
@@ -84,6 +84,9 @@ class Front:
             self._supervisor.kill_all()
             raise AcceptorError(self._failure or "the acceptor was stopped before its workers were ready")
         self._listener.setblocking(False)
+        if self._listener.family != socket.AF_UNIX:
+            # Accepted sockets inherit it. Answers are written whole; waiting for more to send would only delay them.
+            self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listen(True)
 
     def run(self) -> None:
@@ -169,9 +172,6 @@ class Front:
     def _welcome(self, client: socket.socket, address: str) -> None:
         self.counters.accepted += 1
         client.setblocking(False)
-        if client.family != socket.AF_UNIX:
-            # Answers are written whole; waiting for more to send would only delay them.
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         number = self.counters.accepted
         framing = self._framing(self._limits.token, False)
         deadline = time.monotonic() + self._limits.handshake
@@ -195,7 +195,8 @@ class Front:
         if not self._authorize(peer):
             candidate.refuse(f"{peer.initiator} is not allowed here")
             return
-        self._observe(Event(What.ESTABLISHED, number, address, peer=peer))
+        if self._observe is not None:
+            self._observe(Event(What.ESTABLISHED, number, address, peer=peer))
         hand_over = HandOver(number, candidate.socket, address, peer, candidate.framing, candidate.deadline, context)
         if self._settings.topology == "connection":
             hand_over.leftover = candidate.framing.leftover()
@@ -206,7 +207,8 @@ class Front:
     def on_refused(self, candidate: Candidate, reason: str) -> None:
         self.counters.refused += 1
         log.warning("%s refused: %s", candidate.address, reason)
-        self._observe(Event(What.REFUSED, candidate.number, candidate.address, detail=reason))
+        if self._observe is not None:
+            self._observe(Event(What.REFUSED, candidate.number, candidate.address, detail=reason))
 
     def on_gone(self, candidate: Candidate) -> None:
         self._candidates.pop(candidate.number, None)

@@ -14,13 +14,13 @@ checked on both sides.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
 from puregss.base.flags import RequirementFlag
-from puregss.wire.reader import Reader
 
 MAX_DATAGRAM: Final = 192 * 1024
 """The largest datagram either side sends: token, bytes already read and peer of one hand-off."""
@@ -29,6 +29,7 @@ CHUNK: Final = 48 * 1024
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
 _CLOSED: Final = struct.Struct(">QIQQ")
+_HAND_OFF: Final = struct.Struct(">Q?IQII")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,119 +114,129 @@ class Drain:
 
 Message = Start | Ready | Failed | HandOff | Acknowledged | Refused | Data | Closed | Drain
 
-_TYPES: Final[tuple[type[Message], ...]] = (
-    Start,
-    Ready,
-    Failed,
-    HandOff,
-    Acknowledged,
-    Refused,
-    Data,
-    Closed,
-    Drain,
-)
-_NUMBER: Final = {kind: number for number, kind in enumerate(_TYPES)}
-
 
 def encode_message(message: Message) -> bytes:
     """One record."""
-    body = _encode_body(message)
-    return _HEADER.pack(_NUMBER[type(message)], len(body)) + body
+    kind = type(message)
+    body: bytes = _ENCODERS[kind](message)
+    return _HEADER.pack(_NUMBER[kind], len(body)) + body
 
 
 def decode_datagram(datagram: bytes) -> list[Message]:
     """The records of one datagram. InvalidTokenError if it is not made of whole, known records."""
-    reader, messages = Reader(datagram), []
-    while not reader.at_end:
-        number = reader.u8()
-        body = reader.take(reader.u32())
-        if number >= len(_TYPES):
-            raise InvalidTokenError(f"a record between front and worker has the unknown type {number}")
-        messages.append(_decode_body(_TYPES[number], body))
+    messages: list[Message] = []
+    start, end = 0, len(datagram)
+    while start < end:
+        body = start + _HEADER.size
+        if body > end:
+            raise InvalidTokenError("a record between front and worker is cut off")
+        number, length = _HEADER.unpack_from(datagram, start)
+        start = body + length
+        if start > end or number >= len(_DECODERS):
+            raise InvalidTokenError(f"a record between front and worker is cut off, or of the unknown type {number}")
+        try:
+            messages.append(_DECODERS[number](datagram[body:start]))
+        except struct.error as error:
+            raise InvalidTokenError(f"a record of type {number} between front and worker has a wrong length") from error
     return messages
 
 
-def _encode_body(message: Message) -> bytes:
-    match message:
-        case HandOff():
-            return _encode_hand_off(message)
-        case Acknowledged():
-            return _ID.pack(message.connection)
-        case Data():
-            return _ID.pack(message.connection) + message.octets
-        case Closed():
-            numbers = (message.connection, message.messages, message.received, message.sent)
-            return _CLOSED.pack(*numbers) + _octets(message.reason)
-        case Refused():
-            return _ID.pack(message.connection) + _octets(message.reason)
-        case Failed():
-            return _octets(message.reason)
-        case Drain():
-            return struct.pack(">d", message.seconds)
-        case Start():
-            texts = (message.channel_key, *map(_octets, (message.handler, message.framing, message.user)))
-            return _sized(*texts) + struct.pack(">Id", message.message_limit, message.idle_timeout)
-        case Ready():
-            return b""
+def _encode_start(message: Start) -> bytes:
+    fixed = struct.pack(">Id", message.message_limit, message.idle_timeout)
+    return fixed + _encode_texts(message.channel_key.hex(), message.handler, message.framing, message.user)
 
 
-def _decode_body(kind: type[Message], body: bytes) -> Message:
-    reader = Reader(body)
-    message: Message
-    if kind is HandOff:
-        message = _decode_hand_off(reader)
-    elif kind is Acknowledged:
-        message = Acknowledged(reader.u64())
-    elif kind is Data:
-        message = Data(reader.u64(), reader.rest())
-    elif kind is Closed:
-        message = Closed(reader.u64(), reader.u32(), reader.u64(), reader.u64(), _text(reader.rest()))
-    elif kind is Refused:
-        message = Refused(reader.u64(), _text(reader.rest()))
-    elif kind is Failed:
-        message = Failed(_text(reader.rest()))
-    elif kind is Drain:
-        message = Drain(_seconds(reader))
-    elif kind is Start:
-        key, handler, framing, user = (reader.take(reader.u32()) for _ in range(4))
-        message = Start(key, _text(handler), _text(framing), reader.u32(), _seconds(reader), _text(user))
-    else:
-        message = Ready()
-    if not reader.at_end:
-        raise InvalidTokenError(f"a {kind.__name__} record between front and worker is too long")
-    return message
+def _decode_start(body: bytes) -> Start:
+    limit, timeout = struct.unpack_from(">Id", body)
+    key, handler, framing, user = _decode_texts(body[12:], 4)
+    try:
+        return Start(bytes.fromhex(key), handler, framing, limit, _seconds(timeout), user)
+    except ValueError as error:
+        raise InvalidTokenError("the channel key between front and worker is not written in hexadecimal") from error
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
-    peer = message.peer
-    texts = map(_octets, (peer.initiator, peer.acceptor, peer.mechanism, peer.enctype, peer.address))
-    fixed = struct.pack(">Q?IQ", message.connection, message.relayed, peer.flags, peer.accepted_by)
-    return fixed + _sized(message.token, message.leftover, *texts)
+    peer, token, leftover = message.peer, message.token, message.leftover
+    fixed = _HAND_OFF.pack(message.connection, message.relayed, peer.flags, peer.accepted_by, len(token), len(leftover))
+    texts = _encode_texts(peer.initiator, peer.acceptor, peer.mechanism, peer.enctype, peer.address)
+    return b"".join((fixed, token, leftover, texts))
 
 
-def _decode_hand_off(reader: Reader) -> HandOff:
-    connection, relayed, flags, accepted_by = reader.u64(), reader.u8() != 0, reader.u32(), reader.u64()
-    token, leftover, *texts = (reader.take(reader.u32()) for _ in range(7))
-    initiator, acceptor, mechanism, enctype, address = map(_text, texts)
-    peer = Peer(initiator, acceptor, mechanism, enctype, RequirementFlag(flags), address, accepted_by)
-    return HandOff(connection, token, leftover, peer, relayed)
+def _decode_hand_off(body: bytes) -> HandOff:
+    connection, relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+    leftover_at = _HAND_OFF.size + token_size
+    texts_at = leftover_at + leftover_size
+    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], 5)
+    return HandOff(
+        connection,
+        body[_HAND_OFF.size : leftover_at],
+        body[leftover_at:texts_at],
+        Peer(initiator, acceptor, mechanism, enctype, RequirementFlag(flags), address, accepted_by),
+        relayed,
+    )
 
 
-def _octets(text: str) -> bytes:
-    # Principals may hold any octets (RFC 4120 §5.2.1 and history): surrogateescape carries them through.
-    return text.encode("utf-8", "surrogateescape")
+def _encode_texts(*texts: str) -> bytes:
+    # Principals may hold any octets: surrogateescape carries them through.
+    lengths = struct.pack(f">{len(texts)}I", *map(len, texts))
+    return lengths + "".join(texts).encode("utf-8", "surrogateescape")
 
 
-def _text(octets: bytes) -> str:
-    return octets.decode("utf-8", "surrogateescape")
+def _decode_texts(octets: bytes, count: int) -> list[str]:
+    """The texts, whose lengths in characters come first."""
+    lengths = struct.unpack_from(f">{count}I", octets)
+    text = octets[4 * count :].decode("utf-8", "surrogateescape")
+    if sum(lengths) != len(text):
+        raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
+    texts, start = [], 0
+    for length in lengths:
+        texts.append(text[start : start + length])
+        start += length
+    return texts
 
 
-def _sized(*values: bytes) -> bytes:
-    return b"".join([part for value in values for part in (len(value).to_bytes(4, "big"), value)])
+def _encode_closed(message: Closed) -> bytes:
+    numbers = (message.connection, message.messages, message.received, message.sent)
+    return _CLOSED.pack(*numbers) + _encode_texts(message.reason)
 
 
-def _seconds(reader: Reader) -> float:
-    seconds: float = struct.unpack(">d", reader.take(8))[0]
+def _decode_closed(body: bytes) -> Closed:
+    return Closed(*_CLOSED.unpack_from(body), *_decode_texts(body[_CLOSED.size :], 1))
+
+
+def _decode_data(body: bytes) -> Data:
+    return Data(*_ID.unpack_from(body), body[_ID.size :])
+
+
+def _decode_ready(body: bytes) -> Ready:
+    if body:
+        raise InvalidTokenError("a Ready record between front and worker has contents")
+    return Ready()
+
+
+def _seconds(seconds: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise InvalidTokenError("a time between front and worker is not a number of seconds")
     return seconds
+
+
+_CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], Message]]]] = {
+    Start: (_encode_start, _decode_start),
+    Ready: (lambda message: b"", _decode_ready),
+    Failed: (lambda message: _encode_texts(message.reason), lambda body: Failed(*_decode_texts(body, 1))),
+    HandOff: (_encode_hand_off, _decode_hand_off),
+    Acknowledged: (lambda message: _ID.pack(message.connection), lambda body: Acknowledged(*_ID.unpack(body))),
+    Refused: (
+        lambda message: _ID.pack(message.connection) + _encode_texts(message.reason),
+        lambda body: Refused(*_ID.unpack_from(body), *_decode_texts(body[_ID.size :], 1)),
+    ),
+    Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
+    Closed: (_encode_closed, _decode_closed),
+    Drain: (
+        lambda message: struct.pack(">d", message.seconds),
+        lambda body: Drain(_seconds(*struct.unpack(">d", body))),
+    ),
+}
+_NUMBER: Final = {kind: number for number, kind in enumerate(_CODECS)}
+_ENCODERS: Final = {kind: encode for kind, (encode, _) in _CODECS.items()}
+_DECODERS: Final = tuple(decode for _, decode in _CODECS.values())

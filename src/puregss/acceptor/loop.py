@@ -37,6 +37,7 @@ class Loop:
         self._watched: dict[int, OnEvent] = {}
         self._soon: deque[Callable[[], None]] = deque()
         self._ticks: list[_Tick] = []
+        self._next_tick = 0.0
         self._running = False
         self.after_round: Callable[[], None] | None = None
         """Called once after the events of each round: the place to send what the round collected."""
@@ -64,6 +65,7 @@ class Loop:
 
     def every(self, seconds: float, call: Callable[[], None]) -> None:
         """Run `call` about every so many seconds while the loop runs."""
+        self._next_tick = 0.0
         self._ticks.append(_Tick(time.monotonic() + seconds, seconds, call))
 
     def stop(self) -> None:
@@ -89,11 +91,14 @@ class Loop:
         if not self._ticks:
             return None
         now = time.monotonic()
+        if now < self._next_tick:
+            return self._next_tick - now
         for tick in self._ticks:
             if tick.due <= now:
                 tick.due = now + tick.seconds
                 tick.call()
-        return max(0.0, min(tick.due for tick in self._ticks) - time.monotonic())
+        self._next_tick = min(tick.due for tick in self._ticks)
+        return max(0.0, self._next_tick - time.monotonic())
 
     def _on_wake(self, events: int) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from puregss.acceptor.events import Observer, nobody
+from puregss.acceptor.events import Observer
 from puregss.acceptor.front import Authorize, Front, anybody
 from puregss.acceptor.settings import Settings
 from puregss.gss.context import SecurityContext
@@ -32,7 +32,7 @@ def make_front(
     credentials: Credentials,
     *,
     authorize: Authorize = anybody,
-    observe: Observer = nobody,
+    observe: Observer | None = None,
     world: World | None = None,
 ) -> Front:
     """A front that accepts on the listening socket `listener` for `credentials`, in `world` or the process's own."""

@@ -101,7 +101,7 @@ class Supervisor:
         key = os.urandom(KEY_SIZE)
         worker = WorkerProcess(process, ChannelSender(key, self._clock))
         worker.packets = Packets(
-            self._loop, ours, lambda datagram, _: self._on_datagram(worker, datagram), lambda: self._bury(worker)
+            self._loop, ours, lambda datagram, _: self._on_datagram(worker, datagram), lambda: self._on_silence(worker)
         )
         settings, limits = self._settings, self._settings.limits
         worker.send(Start(key, settings.handler, settings.framing, limits.message, limits.idle, settings.user))
@@ -119,6 +119,11 @@ class Supervisor:
             if isinstance(message, Ready):
                 worker.ready = True
             self._staff.on_message(worker, message)
+
+    def _on_silence(self, worker: WorkerProcess) -> None:
+        """The worker closed its end. One that was told to drain is on its way out and may take leave properly."""
+        if not worker.draining:
+            self._bury(worker)
 
     def _bury(self, worker: WorkerProcess) -> None:
         """The worker is dead or has closed its end: make its death certain, read its last words, and tell."""
