@@ -133,7 +133,7 @@ class Acceptor:
         self._transit_path = transit_path
         self._skew = clock_skew
         self._third_leg: _ThirdLeg | None = None  # what is waited for, in DCE style
-        self._known: dict[str, Any] = {}
+        self._known: tuple[Principal, Principal, int, int] | None = None
         self._authenticator: Authenticator | None = None  # while a step runs, for the error token
 
     def step(self, token: bytes | None) -> Steps:
@@ -158,7 +158,15 @@ class Acceptor:
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
-        return dict(self._known)
+        if self._known is None:
+            return {}
+        initiator, acceptor, flags, expiry = self._known
+        return {
+            "initiator_name": initiator,
+            "acceptor_name": acceptor,
+            "flags": RequirementFlag(flags),
+            "expiry": expiry,
+        }
 
     # AP-REQ
 
@@ -171,12 +179,7 @@ class Acceptor:
             )
         request = self._verify(decode_ap_req(message))
         part, flags = request.part, request.flags
-        self._known = {
-            "initiator_name": part.client,
-            "acceptor_name": request.service,
-            "flags": RequirementFlag(flags),
-            "expiry": part.endtime,
-        }
+        self._known = (part.client, request.service, flags, part.endtime)
         first = request.authenticator.seq_number or 0
         if not flags & (_MUTUAL | _DCE):
             # Without an AP-REP there is nothing to tell the initiator a number in: both count from its own.
@@ -290,7 +293,7 @@ class Acceptor:
         )
         self.context = KerberosContext(record, self._entropy)
         self.delegated = request.delegated
-        self._known["flags"] = RequirementFlag(flags)
+        self._known = (part.client, request.service, flags, part.endtime)
         self.complete = True
         self._third_leg = None
 

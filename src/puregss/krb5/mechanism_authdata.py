@@ -55,6 +55,8 @@ def channel_aware(elements: AuthorizationData) -> bool:
 
 def _relevant(elements: AuthorizationData) -> list[tuple[int, bytes]]:
     """AD-IF-RELEVANT may be ignored by who cannot read it (RFC 4120 §5.2.6.1); so is one that is malformed."""
+    if not elements:
+        return []
     try:
         return list(relevant_authorization_data(elements))
     except GSSError:

@@ -10,6 +10,7 @@ from puregss.base.ports import Entropy
 from puregss.kcrypto.key import Key
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData
+from puregss.wire.der import decode_tlv
 from puregss.wire.framing import decode_framed, encode_framed
 
 AP_REQ: Final = b"\x01\x00"
@@ -21,6 +22,7 @@ AP_REP_USAGE: Final = 12
 """Key usages of RFC 4120 §7.5.1."""
 
 _FRAMED: Final = 0x60
+_KERBEROS: Final = MechType.kerberos.der
 _BARE: Final = {0x6E: AP_REQ, 0x6F: AP_REP, 0x7E: KRB_ERROR}
 """First octet of an unframed message, [APPLICATION 14], 15 and 30: what Windows sends, and what DCE style is."""
 
@@ -38,6 +40,11 @@ def decode_token(token: bytes) -> tuple[bytes, bytes, bool]:
         if (token_id := _BARE.get(token[0])) is None:
             raise InvalidTokenError(f"the token begins with 0x{token[0]:02x}; neither GSS-API nor Kerberos begins so")
         return token_id, token, False
+    contents = decode_tlv(_FRAMED, token, "a GSS-API initial token")
+    if contents.startswith(_KERBEROS):
+        # What nearly every token begins with is told by its octets, without making an OID of them.
+        start = len(_KERBEROS)
+        return contents[start : start + 2], contents[start + 2 :], True
     oid, inner = decode_framed(token)
     if oid != MechType.kerberos and oid not in KERBEROS_ALIASES:
         raise BadMechanismError(f"the token is of the mechanism {oid}, not of Kerberos")
