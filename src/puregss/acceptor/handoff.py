@@ -214,6 +214,10 @@ def _decode_ready(body: bytes) -> Ready:
     return Ready()
 
 
+def _decode_drain(body: bytes) -> Drain:
+    return Drain(_seconds(*struct.unpack(">d", body)))
+
+
 def _seconds(seconds: float) -> float:
     if not 0 <= seconds < float("inf"):
         raise InvalidTokenError("a time between front and worker is not a number of seconds")
@@ -232,10 +236,7 @@ _CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], M
     ),
     Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
     Closed: (_encode_closed, _decode_closed),
-    Drain: (
-        lambda message: struct.pack(">d", message.seconds),
-        lambda body: Drain(_seconds(*struct.unpack(">d", body))),
-    ),
+    Drain: (lambda message: struct.pack(">d", message.seconds), _decode_drain),
 }
 _NUMBER: Final = {kind: number for number, kind in enumerate(_CODECS)}
 _ENCODERS: Final = {kind: encode for kind, (encode, _) in _CODECS.items()}

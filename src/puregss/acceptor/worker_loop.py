@@ -112,7 +112,7 @@ class Worker:
             os.close(fd)
 
     def _take(self, message: HandOff, fd: int | None) -> None:
-        # Named, although it may be of another family: asking the kernel takes three calls, and octets pass all the same.
+        # It may be of another family; asking the kernel takes three calls, and octets pass all the same.
         client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=fd) if fd is not None else None
         try:
             context = self._import(message.token)
