@@ -26,6 +26,7 @@ from puregss.gss.contents import Restored, WithDelegated, restorer
 from puregss.gss.credentials import Credentials
 from puregss.gss.domains import AsyncDomain, Exporter, Importer
 from puregss.gss.driver import run, run_async
+from puregss.gss.interchange import RawFormat, export_raw
 from puregss.gss.name import Name
 from puregss.gss.world import World
 from puregss.kcrypto.enctypes import enctype_name
@@ -403,7 +404,11 @@ class SecurityContext:
     # Transfer (RFC 2743 §2.2.8)
 
     def export(
-        self, domain: Exporter | None = None, ttl: float = DEFAULT_TTL, include_delegated: bool = False
+        self,
+        domain: Exporter | None = None,
+        ttl: float = DEFAULT_TTL,
+        include_delegated: bool = False,
+        format: RawFormat | None = None,
     ) -> bytes:
         """GSS_Export_sec_context: the context as a token that exactly one process may import, once.
 
@@ -411,8 +416,16 @@ class SecurityContext:
         environment's). A delegated credential goes with it if `include_delegated`, else it ends here.
         From here on this handle answers MissingContextError; if the export fails, there is no token
         and the context is as usable as before.
+
+        With a `format` (see `gss.interchange`) the token is one for a C library instead: the keys
+        stand in it in clear, and neither domain nor `ttl` protect it.
         """
-        token = (domain or self._world.transfer_domain()).export(self._exportable(include_delegated), ttl)
+        if format is None:
+            token = (domain or self._world.transfer_domain()).export(self._exportable(include_delegated), ttl)
+        elif domain is None and not include_delegated:
+            token = export_raw(self._established(), format, self._world.clock.now())
+        else:
+            raise TypeError("a raw format has no transfer domain, and no place for a delegated credential")
         self._die(EXPORTED)
         return token
 
@@ -425,10 +438,13 @@ class SecurityContext:
         self._die(EXPORTED)
         return token
 
-    def _exportable(self, include_delegated: bool) -> MechanismContext | WithDelegated:
+    def _established(self) -> MechanismContext:
         if self._establishment is not None:
             raise OperationUnavailableError("the context is not established yet; export it when it is complete")
-        context = self._context()
+        return self._context()
+
+    def _exportable(self, include_delegated: bool) -> MechanismContext | WithDelegated:
+        context = self._established()
         if not include_delegated or self._delegated is None:
             return context
         return WithDelegated(context, self._delegated.tickets.load())

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from puregss.gss import world as worlds
-from puregss.gss.contents import restorer
+from puregss.gss.contents import Restored, restorer
 from puregss.gss.context import SecurityContext
 from puregss.gss.domains import AsyncDomain, Importer, Reclaimer
+from puregss.gss.interchange import RawFormat, import_raw
 from puregss.gss.world import World
 
 
-def import_context(token: bytes, domain: Importer | None = None, *, world: World | None = None) -> SecurityContext:
+def import_context(
+    token: bytes, domain: Importer | None = None, format: RawFormat | None = None, *, world: World | None = None
+) -> SecurityContext:
     """GSS_Import_sec_context (RFC 2743 §2.2.9): the context in `token`, alive in this process from now on.
 
     MissingContextError where the token was imported, revoked, never issued or timed out;
     InvalidTokenError where it was altered; UnauthorizedError where this process has no right to it.
+    With a `format` (see `gss.interchange`) the token is a C library's: nothing in it is sealed, so
+    take it only from where nobody else could have written it.
     """
-    return SecurityContext(token=token, domain=domain, world=world)
+    if format is None:
+        return SecurityContext(token=token, domain=domain, world=world)
+    if domain is not None:
+        raise TypeError("a raw format has no transfer domain")
+    world = world or worlds.default()
+    return SecurityContext.of_restored(Restored(import_raw(token, format, world.entropy), None), world)
 
 
 async def import_context_async(
