@@ -55,6 +55,9 @@ __all__ = [
 SEQUENCE: Final = 0x30
 GENERAL_STRING: Final = 0x1B
 
+_TWO_OCTETS: Final = 0x82
+_LONG: Final = 4 + 0x100
+
 _T = TypeVar("_T")
 
 
@@ -120,11 +123,17 @@ def encode_tlv(tag: int, contents: bytes) -> bytes:
     length = len(contents)
     if length < 0x80:
         return bytes((tag, length)) + contents
+    if 0xFF < length <= 0xFFFF:
+        return bytes((tag, _TWO_OCTETS, length >> 8, length & 0xFF)) + contents
     return bytes((tag,)) + encode_length(length) + contents
 
 
 def decode_tlv(tag: int, data: bytes, what: str = "value") -> bytes:
     """The contents of `data`, which must be exactly one value with identifier octet `tag`."""
+    size = len(data)
+    # Most messages have 256 to 65535 octets; for them the general rules come down to this.
+    if size >= _LONG and data[0] == tag and data[1] == _TWO_OCTETS and data[2] << 8 | data[3] == size - 4:
+        return data[4:]
     if not data or data[0] != tag:
         found = f"tag 0x{data[0]:02x}" if data else "nothing"
         raise InvalidTokenError(f"{what} expected (tag 0x{tag:02x}), but there is {found}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from puregss.base.errors import InvalidTokenError
@@ -25,4 +26,8 @@ def decode_framed(token: bytes) -> tuple[OID, bytes]:
     length, start = decode_length(contents, 1)
     if length > len(contents) - start:
         raise InvalidTokenError("the mechanism's identifier runs past the end of the token")
-    return OID.from_contents(contents[start : start + length]), contents[start + length :]
+    return _mechanism(contents[start : start + length]), contents[start + length :]
+
+
+# Every token names one of the same few mechanisms. What is no identifier raises, and is not kept.
+_mechanism = lru_cache(maxsize=64)(OID.from_contents)

@@ -30,7 +30,6 @@ from puregss.wire.der import (
     encode_tlv,
     make_tlv,
     sequence,
-    tlv_octets,
 )
 
 PVNO: Final = 5
@@ -101,12 +100,15 @@ class _TypedOctetsList:
 
 
 _LONGEST_REMEMBERED: Final = 256
+_REALM_TAG: Final = bytes((GENERAL_STRING,))
+_NAME_TAG: Final = bytes((SEQUENCE,))
 
 
 def decode_principal(realm: TLV, name: TLV) -> Principal:
     """Realm and PrincipalName put together."""
-    realm_octets = tlv_octets(realm, GENERAL_STRING, "Realm")
-    name_octets = tlv_octets(name, SEQUENCE, "PrincipalName")
+    if realm.tag_bytes != _REALM_TAG or name.tag_bytes != _NAME_TAG:
+        raise InvalidTokenError("a name is not made of a Realm and a PrincipalName")
+    realm_octets, name_octets = realm.data.tobytes(), name.data.tobytes()
     if len(realm_octets) + len(name_octets) > _LONGEST_REMEMBERED:
         return _decode_principal(realm_octets, name_octets)
     return _remembered_principal(realm_octets, name_octets)
