@@ -157,5 +157,5 @@ def ask(
 def inside(state: RealmState, held: Held) -> EncTicketPart:
     """What the server finds in the ticket."""
     ticket = decode_ticket(held.ticket)
-    key = state.database.get(ticket.server).keys[0]
+    key = state.database.get(ticket.server).newest.keys[0]
     return decode_enc_ticket_part(key.decrypt(2, ticket.enc_part.cipher))

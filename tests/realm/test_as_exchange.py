@@ -147,7 +147,7 @@ def test_a_service_can_be_asked_for_directly_and_can_log_in_itself(state: RealmS
     held = log_in(state, "alice", PASSWORD, server=host)
     assert held.server == host
     assert inside(state, held).client == ALICE
-    key = state.database.get(host).keys[0]
+    key = state.database.get(host).newest.keys[0]
     reply = exchange(state, as_req(state, host, (timestamp(key),)))
     assert reply.client == host
     assert reply.enc_part.kvno == 1

@@ -141,7 +141,7 @@ def joined(*pairs: tuple[RealmState, RealmState]) -> None:
     for pair in pairs:
         for issuer, target in (pair, pair[::-1]):
             principal = tgs_principal(target.realm, issuer.realm)
-            keys = issuer.database.add(principal, client=False).keys
+            keys = issuer.database.add(principal, client=False).newest.keys
             target.database.add_shared(principal, keys)
             issuer.neighbourhood.neighbours[target.realm] = target.neighbourhood
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import random
+import socket
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -147,6 +150,37 @@ def test_nothing_is_left_behind_without_close() -> None:
     assert not folder.exists()
 
 
+def test_a_forked_child_leaves_the_parents_realm_alone(realm: Realm) -> None:
+    with realm:
+        realm.environment()
+        child = os.fork()
+        if child == 0:
+            try:
+                realm.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert (realm.directory / "krb5.conf").exists()
+        world = SystemWorld(config=str(realm.directory / "krb5.conf"))
+        steps = as_exchange(realm.principal("alice"), Password("secret"), clock=SystemClock(), entropy=os.urandom)
+        assert run(steps, world.exchange).client == realm.principal("alice")
+
+
+@pytest.mark.parametrize("name", ["", "A B", "A\nB", "A}", "[x]", "A;B", "Ä.TEST"])
+def test_names_that_a_configuration_cannot_hold(name: str) -> None:
+    with pytest.raises(BadNameError, match="cannot be the name of a realm"):
+        Realm(name)
+
+
+def test_odd_hosts_stay_out_of_the_configuration(realm: Realm) -> None:
+    realm.add_service("host/evil\\n[libdefaults]")
+    realm.add_service("host/good.shop.test")
+    realm.environment()
+    text = (realm.directory / "krb5.conf").read_text()
+    assert text.count("[libdefaults]") == 1
+    assert "good.shop.test = EXAMPLE.TEST" in text
+
+
 def test_configuration() -> None:
     paths = {("A.TEST", "B.TEST"): [], ("A.TEST", "D.TEST"): ["B.TEST", "C.TEST"]}
     hosts = ["www.a.example", "a.test"]
@@ -164,6 +198,8 @@ def test_configuration() -> None:
 
 def test_a_closed_realm_starts_again_and_two_live_side_by_side() -> None:
     first, second = Realm("A.TEST"), Realm("A.TEST")
+    with first, pytest.raises(GSSError, match=r"listens already, on port \d+"):
+        first.start()
     assert "not listening" in repr(first)
     with first, second:
         assert 0 < first.port != second.port
@@ -207,6 +243,47 @@ def test_in_process(realm: Realm) -> None:
     assert asyncio.run(run_async(steps, world.exchange_async)).server == realm.principal("host/localhost")
     with pytest.raises(GSSError, match=r"no KDC for the realm ELSEWHERE\.TEST"):
         realm.exchange(KdcRequest("ELSEWHERE.TEST", b""))
+
+
+def test_noise_on_the_port_harms_nobody(realm: Realm) -> None:
+    dice = random.Random(53)
+    with realm:
+        for _ in range(50):
+            noise = dice.choice([b"", b"\x6a", b"\x6c"]) + dice.randbytes(dice.randrange(2000))
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.sendto(noise, ("127.0.0.1", realm.port))
+            with socket.create_connection(("127.0.0.1", realm.port)) as client:
+                client.sendall(dice.choice([b"", len(noise).to_bytes(4)]) + noise)
+        realm.environment()
+        world = SystemWorld(config=str(realm.directory / "krb5.conf"))
+        steps = as_exchange(realm.principal("alice"), Password("secret"), clock=SystemClock(), entropy=os.urandom)
+        assert run(steps, world.exchange).client == realm.principal("alice")
+
+
+def test_threads_may_change_the_realm_while_it_answers(realm: Realm) -> None:
+    """A ticket's kvno always names the key that opens it."""
+    stop = threading.Event()
+
+    def change() -> None:
+        count = 0
+        while not stop.is_set():
+            realm.rotate_key("host/localhost")
+            realm.add_user(f"user{count}")
+            realm.keytab_bytes()
+            realm.remove(f"user{count}")
+            count += 1
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(100):
+            ticket = decode_ticket(realm.ticket("alice", "host/localhost").ticket)
+            entry = realm._state.database.get(realm.principal("host/localhost"))
+            (key,) = entry.find_keys(ticket.enc_part.kvno, 18)
+            key.decrypt(2, ticket.enc_part.cipher)
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_answers_are_messages_of_kerberos(realm: Realm) -> None:

@@ -72,7 +72,7 @@ def test_wrong_clock(realm: Realm, seconds: int) -> None:
     assert abs(log_in(realm).authtime - time.time() - seconds) < 5
     realm.add_user("carol", "secret", preauthentication=False)
     steps = as_exchange(realm.principal("carol"), Password("secret"), clock=CLOCK, entropy=os.urandom)
-    with pytest.raises(GSSError, match=r"(3600|3599) seconds (ahead of|behind)") as caught:
+    with pytest.raises(GSSError, match=r"3\d+ seconds (ahead of|behind)") as caught:
         run(steps, realm.exchange)
     assert caught.value.minor == Code.KRB_AP_ERR_SKEW.minor
 

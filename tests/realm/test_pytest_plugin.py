@@ -61,6 +61,30 @@ def test_nothing_stays():
     )
 
 
+def test_the_library_itself_follows_from_realm_to_realm(tmp_path: Path) -> None:
+    """No world is named: the process's own one asks the KDC of the test's realm, over sockets."""
+    passes(
+        tmp_path,
+        """
+import pytest
+import puregss
+
+@pytest.mark.parametrize("name", [
+    pytest.param("ONE.TEST", marks=pytest.mark.kerberos(realm="ONE.TEST")),
+    pytest.param("TWO.TEST", marks=pytest.mark.kerberos(realm="TWO.TEST", service="HTTP/www.two.test")),
+])
+def test_it(name, kerberos_service, kerberos_user):
+    target = puregss.Name(kerberos_service.target, puregss.NameType.hostbased_service)
+    initiator = puregss.SecurityContext(name=target)
+    acceptor = puregss.SecurityContext(usage="accept")
+    initiator.step(acceptor.step(initiator.step()))
+    assert str(acceptor.initiator_name) == f"alice@{name}"
+    assert str(initiator.target_name) == kerberos_service.principal
+""",
+        2,
+    )
+
+
 def test_the_nearest_marker_wins(tmp_path: Path) -> None:
     passes(
         tmp_path,

@@ -83,7 +83,7 @@ def test_the_session_key_is_of_a_kind_both_can_handle(state: RealmState, tgt: He
 
 
 def test_a_rotated_key(state: RealmState, tgt: Held) -> None:
-    old = state.database.get(HOST).keys[0]
+    old = state.database.get(HOST).newest.keys[0]
     assert state.database.rotate(HOST) == 2
     state.database.rotate(TGS)  # the TGT is of the old version, and still good
     held = ask(state, tgt, HOST)

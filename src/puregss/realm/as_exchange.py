@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from puregss.base.errors import GSSError
@@ -40,7 +41,8 @@ def answer_as_req(state: RealmState, request: KdcReq, body: KdcReqBody, octets: 
         raise Refusal(KrbErrorCode.KDC_ERR_S_PRINCIPAL_UNKNOWN, f"{server} is not in the realm {state.realm}")
     if entry.revoked:
         raise Refusal(KrbErrorCode.KDC_ERR_CLIENT_REVOKED, f"{entry.principal} has been revoked")
-    keys = _client_keys(entry, body)
+    own, theirs = entry.newest, target.newest
+    keys = _client_keys(entry, own.keys, body)
     terms = initial_terms(state.policy, body, now)
     flags = terms.flags | issued_flags(delegate=target.ok_as_delegate)
     if _preauthenticated(state, entry, request, keys, now):
@@ -49,16 +51,16 @@ def answer_as_req(state: RealmState, request: KdcReq, body: KdcReqBody, octets: 
         client,
         server,
         with_faults(state, replace(terms, flags=flags)),
-        session_key(state, body.etype, target.keys),
+        session_key(state, body.etype, theirs.keys),
         caddr=body.addresses,
     )
-    ticket = seal_ticket(grant, target.keys[0], target.kvno, state.entropy)
+    ticket = seal_ticket(grant, theirs.keys[0], theirs.kvno, state.entropy)
     return reply(
         state,
         AS_REP,
         grant,
         ticket,
-        ReplyKey(keys[0], AS_REP_USAGE, entry.kvno),
+        ReplyKey(keys[0], AS_REP_USAGE, own.kvno),
         body.nonce,
         now=now,
         padata=(_etype_info2(entry, keys[:1]),),
@@ -86,9 +88,9 @@ def _find_client(state: RealmState, body: KdcReqBody) -> tuple[Entry, Principal]
     return entry, entry.principal if canonicalize else client
 
 
-def _client_keys(entry: Entry, body: KdcReqBody) -> list[Key]:
+def _client_keys(entry: Entry, present: Sequence[Key], body: KdcReqBody) -> list[Key]:
     """The client's keys that it says it can use, in the order it prefers."""
-    known = {key.enctype: key for key in entry.keys}
+    known = {key.enctype: key for key in present}
     keys = [known[enctype] for enctype in dict.fromkeys(body.etype) if enctype in known]
     if not keys:
         raise Refusal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 _TEMPLATE = """\
@@ -22,6 +23,14 @@ _TEMPLATE = """\
 {domains}
 [capaths]
 {paths}"""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9._:/-]+")
+
+
+def plain(name: str) -> bool:
+    """Whether a krb5.conf can hold this name, which has no quotes for names."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def krb5_conf(

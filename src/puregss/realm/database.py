@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from puregss.base.errors import BadNameError
 from puregss.base.ports import Entropy
@@ -36,19 +37,15 @@ class Entry:
     aliases: list[Principal] = field(default_factory=list)
 
     @property
-    def kvno(self) -> int:
-        return self.versions[0].kvno
-
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        """The keys of the newest version."""
-        return self.versions[0].keys
+    def newest(self) -> KeyVersion:
+        """The present keys and their kvno, which belong together also while another thread rotates them."""
+        return self.versions[0]
 
     def find_keys(self, kvno: int | None, enctype: int) -> list[Key]:
         """The keys of that enctype, of one version or (kvno None) of all, the newest first."""
         return [
             key
-            for version in self.versions
+            for version in tuple(self.versions)
             if kvno is None or version.kvno == kvno
             for key in version.keys
             if key.enctype == enctype
@@ -61,12 +58,13 @@ def default_salt(principal: Principal) -> bytes:
 
 
 class Database:
-    """The principals of one realm, and the keys it shares with others."""
+    """The principals of one realm, and the keys it shares with others. Any thread may use it."""
 
     def __init__(self, realm: str, enctypes: Sequence[int], entropy: Entropy) -> None:
         self.realm = realm
         self.enctypes = tuple(enctypes)
         self._entropy = entropy
+        self._lock = Lock()
         self._entries: dict[Principal, Entry] = {}
         self.tgs = self.add(tgs_principal(realm), client=False)
 
@@ -81,8 +79,6 @@ class Database:
         require_preauthentication: bool = True,
     ) -> Entry:
         """Enter a principal with a password, or with random keys. BadNameError if there is one of that name."""
-        if principal in self._entries:
-            raise BadNameError(f"{principal} is in the realm already")
         keys = self._make_keys(principal, password, self.enctypes if enctypes is None else enctypes)
         entry = Entry(
             principal,
@@ -91,33 +87,35 @@ class Database:
             server=server,
             require_preauthentication=require_preauthentication,
         )
-        self._entries[principal] = entry
+        self._enter(principal, entry)
         return entry
 
     def add_shared(self, principal: Principal, keys: Sequence[Key]) -> Entry:
         """Enter keys made elsewhere: what two realms share to trust each other (RFC 4120 §1.2)."""
-        entry = self._entries[principal] = Entry(principal, [KeyVersion(1, tuple(keys))], client=False)
+        entry = Entry(principal, [KeyVersion(1, tuple(keys))], client=False)
+        self._enter(principal, entry)
         return entry
 
     def add_alias(self, alias: Principal, entry: Entry) -> None:
         """RFC 6806 §6: a further name for one entry."""
-        if alias in self._entries:
-            raise BadNameError(f"{alias} is in the realm already")
+        self._enter(alias, entry)
         entry.aliases.append(alias)
-        self._entries[alias] = entry
 
     def remove(self, principal: Principal) -> None:
         """Forget a principal and its aliases."""
         entry = self.get(principal)
-        for name in (entry.principal, *entry.aliases):
-            del self._entries[name]
+        with self._lock:
+            for name in (entry.principal, *entry.aliases):
+                self._entries.pop(name, None)
 
     def rotate(self, principal: Principal, password: str | None = None) -> int:
         """Give a principal new keys (random ones without a password); the new kvno."""
         entry = self.get(principal)
-        keys = self._make_keys(principal, password, [key.enctype for key in entry.keys])
-        entry.versions.insert(0, KeyVersion(entry.kvno + 1, keys))
-        return entry.kvno
+        keys = self._make_keys(entry.principal, password, [key.enctype for key in entry.newest.keys])
+        with self._lock:
+            kvno = entry.newest.kvno + 1
+            entry.versions.insert(0, KeyVersion(kvno, keys))
+        return kvno
 
     def find(self, principal: Principal) -> Entry | None:
         """The entry of that name, or of the entry it is an alias of."""
@@ -132,7 +130,13 @@ class Database:
 
     def entries(self) -> list[Entry]:
         """Every entry once, in the order they were added."""
-        return list({id(entry): entry for entry in self._entries.values()}.values())
+        return list({id(entry): entry for entry in tuple(self._entries.values())}.values())
+
+    def _enter(self, principal: Principal, entry: Entry) -> None:
+        with self._lock:
+            if principal in self._entries:
+                raise BadNameError(f"{principal} is in the realm already")
+            self._entries[principal] = entry
 
     def _make_keys(self, principal: Principal, password: str | None, enctypes: Sequence[int]) -> tuple[Key, ...]:
         if password is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from puregss.base.errors import GSSError
+from puregss.base.errors import BadNameError, GSSError
 from puregss.base.mechanism import KdcRequest
 from puregss.kcrypto.enctypes import EncType
 from puregss.kcrypto.key import random_key
@@ -28,7 +28,7 @@ from puregss.krb5.messages.fields import MINOR_BASE
 from puregss.krb5.messages.ticket import TicketFlag
 from puregss.krb5.ports import ServiceKey
 from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal, tgs_principal
-from puregss.realm.configuration import krb5_conf
+from puregss.realm.configuration import krb5_conf, plain
 from puregss.realm.database import Database, Entry
 from puregss.realm.faults import Faults
 from puregss.realm.kdc import handle, krb_error
@@ -65,7 +65,12 @@ class Realm:
         port: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`enctypes`: those every principal gets a key of, in order of preference. `port` 0 is a free one."""
+        """`enctypes`: those every principal gets a key of, in order of preference. `port` 0 is a free one.
+
+        BadNameError for a name that a krb5.conf could not hold.
+        """
+        if not plain(name):
+            raise BadNameError(f"{name!r} cannot be the name of a realm: use letters, digits, dots and dashes")
         self.name = name
         self.faults = Faults()
         self._clock = clock
@@ -173,10 +178,10 @@ class Realm:
         """The newest keys of `names`, or of every service. BadNameError for a stranger's name."""
         entries = [self._state.database.get(self.principal(name)) for name in names] or self._services()
         return [
-            ServiceKey(principal, entry.kvno, key)
-            for entry in entries
+            ServiceKey(principal, newest.kvno, key)
+            for entry, newest in [(entry, entry.newest) for entry in entries]
             for principal in (entry.principal, *entry.aliases)
-            for key in entry.keys
+            for key in newest.keys
         ]
 
     def serves(self, host: str) -> bool:
@@ -232,7 +237,7 @@ class Realm:
         """The realm's folder, for this user's eyes only; gone after `close`."""
         if self._directory is None:
             self._directory = Path(tempfile.mkdtemp(prefix="puregss-realm-"))
-            weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
+            self._remove_directory = weakref.finalize(self, _remove, self._directory, os.getpid())
         return self._directory
 
     def environment(self, user: str | None = None) -> dict[str, str]:
@@ -245,7 +250,7 @@ class Realm:
         if user is not None:
             self.ccache(user)
         ports = {name: realm.port for name, realm in self._family.items()}
-        hosts = sorted(self._state.neighbourhood.hosts)
+        hosts = sorted(filter(plain, self._state.neighbourhood.hosts))
         configuration = self.directory / "krb5.conf"
         configuration.write_text(krb5_conf(self.name, ports, hosts, keytab, ccache, self._paths()))
         return {
@@ -318,7 +323,7 @@ class Realm:
         """Stop listening and delete the realm's folder."""
         self._server.close()
         if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._remove_directory()
             self._directory = None
 
     def __enter__(self) -> Self:
@@ -343,6 +348,12 @@ class Realm:
     def _services(self) -> list[Entry]:
         entries = self._state.database.entries()
         return [entry for entry in entries if entry.client and len(entry.principal.components) > 1]
+
+
+def _remove(directory: Path, owner: int) -> None:
+    """A child of a fork that goes before its parent leaves the parent's folder alone."""
+    if os.getpid() == owner:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _write_private(path: Path, octets: bytes) -> None:

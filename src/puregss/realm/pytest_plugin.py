@@ -8,7 +8,8 @@
     def test_messages(gss_context_pair):
         initiator, acceptor = gss_context_pair
 
-This module is loaded by every pytest run: the realm itself is only fetched by those who ask for a fixture.
+This module is loaded by every pytest run: the realm itself, with its event loop and KDC, is only fetched by those
+who ask for a fixture.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from puregss import realm
+from puregss.gss import world
+from puregss.system.world import SystemWorld
 
 if TYPE_CHECKING:
     from puregss.realm import ContextPair, Realm
@@ -76,7 +79,10 @@ def kerberos_realm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     with _make(_options(request)) as made:
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
+        before = world.default()
+        world.install(SystemWorld())  # the one from the last test has read another krb5.conf
         yield made
+        world.install(before)
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ class Server:
 
     def start(self, port: int = 0) -> None:
         """Serve `port`, or a free one (0). GSSError if it is taken; returns when the KDC can be asked."""
+        if self._thread is not None:
+            raise GSSError(f"this KDC listens already, on port {self.port}")
         udp, tcp = bind_both(port)
         self.port = udp.getsockname()[1]
         self._ready.clear()
@@ -56,13 +58,17 @@ class Server:
         """Stop serving and free the port. Does nothing if it was not started."""
         if self._thread is None:
             return
-        self._loop.call_soon_threadsafe(self._stop.set)
+        with suppress(RuntimeError):  # the loop ended by itself, or stayed behind in the parent of a fork
+            self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread, self.port = None, 0
 
     def _run(self, udp: socket.socket, tcp: socket.socket) -> None:
-        with udp, tcp:
-            asyncio.run(self._serve(udp, tcp))
+        try:
+            with udp, tcp:
+                asyncio.run(self._serve(udp, tcp))
+        finally:
+            self._ready.set()  # whoever waits for a start that failed
 
     async def _serve(self, udp: socket.socket, tcp: socket.socket) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -83,7 +83,8 @@ def _target(state: RealmState, body: KdcReqBody, now: int) -> Target:
     entry = _find_server(state, server, canonicalize=bool(body.kdc_options & KdcOption.CANONICALIZE))
     # A ticket for an alias carries the alias (RFC 6806 §6), one for another realm's TGS the name of that TGS.
     name = server if state.database.find(server) is entry else entry.principal
-    return Target(name, entry.keys[0], entry.kvno, entry.keys, entry.ok_as_delegate)
+    newest = entry.newest
+    return Target(name, newest.keys[0], newest.kvno, newest.keys, entry.ok_as_delegate)
 
 
 def _find_server(state: RealmState, server: Principal, *, canonicalize: bool) -> Entry:

@@ -133,9 +133,10 @@ def mint(
     renew_till = start + state.policy.max_renewable_life if flags & TicketFlag.RENEWABLE else None
     flags |= issued_flags(delegate=entry.ok_as_delegate) | (TicketFlag.INITIAL if server.is_tgs else 0)
     terms = with_faults(state, Terms(flags, start, start, now + life, renew_till))
-    key = entry.keys[0]
+    newest = entry.newest
+    key = newest.keys[0]
     grant = Grant(client, server, terms, random_key(key.enctype, state.entropy))
-    return grant, seal_ticket(grant, key, entry.kvno, state.entropy)
+    return grant, seal_ticket(grant, key, newest.kvno, state.entropy)
 
 
 def session_key(state: RealmState, wanted: Sequence[int], keys: Sequence[Key]) -> Key:
