@@ -69,9 +69,7 @@ class DirectoryStore:
         """Device and inode of the folder. UnauthorizedError unless it is ours alone."""
         if self._era is not era.current:
             self._begin_era()
-        found = self._status()
-        if found is None or (found.st_dev, found.st_ino) != self._folder or not found.st_nlink:
-            found = self._open_again()
+        found = self._current() or self._open_again()
         if found.st_uid != os.geteuid() or found.st_mode & _GROUP_AND_OTHERS:
             self._refuse(found)
         return self._place
@@ -82,8 +80,18 @@ class DirectoryStore:
         except OSError:
             return None  # not opened yet, or closed by somebody who closes every descriptor
 
+    def _current(self) -> os.stat_result | None:
+        """The folder as it is now; None if it is not open, or not there any more."""
+        found = self._status()
+        if found is None or (found.st_dev, found.st_ino) != self._folder or not found.st_nlink:
+            return None
+        return found
+
     def _open_again(self) -> os.stat_result:
         with self._lock:
+            found = self._current()
+            if found is not None:
+                return found  # another thread was quicker, and may be using the descriptor already
             old = self._status()
             if old is not None and (old.st_dev, old.st_ino) == self._folder:
                 os.close(self._descriptor)  # any other descriptor of this number is not ours to close
