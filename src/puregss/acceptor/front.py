@@ -240,7 +240,7 @@ class Front:
         if self._starting:
             self._failure = reason
             self.loop.stop()
-        else:
+        elif not self._failure:  # else this worker only says once more why the acceptor does not start
             log.error("worker %d cannot work: %s", worker.pid, reason)
 
     def on_worker_gone(self, worker: WorkerProcess, how: str) -> None:

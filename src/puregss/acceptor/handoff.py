@@ -205,7 +205,7 @@ def _decode_closed(body: bytes) -> Closed:
 
 
 def _decode_data(body: bytes) -> Data:
-    return Data(*_ID.unpack_from(body), body[_ID.size :])
+    return Data(_ID.unpack_from(body)[0], body[_ID.size :])
 
 
 def _decode_ready(body: bytes) -> Ready:

@@ -169,6 +169,7 @@ class Supervisor:
         self._draining = True
         self._missing.clear()
         for worker in list(self.workers):
+            worker.draining = True
             self._bury(worker)
 
 
