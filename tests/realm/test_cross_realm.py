@@ -17,7 +17,15 @@ from puregss.krb5.kdc_exchange_tgs import Asker, obtain_ticket
 from puregss.krb5.memory import MemoryTickets
 from puregss.krb5.messages.error import KrbErrorCode as Code
 from puregss.krb5.messages.kdc import KdcOption
-from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag, decode_enc_ticket_part, decode_ticket
+from puregss.krb5.messages.ticket import (
+    EncTicketPart,
+    TicketFlag,
+    TransitedEncoding,
+    decode_enc_ticket_part,
+    decode_ticket,
+    encode_enc_ticket_part,
+    encode_ticket,
+)
 from puregss.krb5.preauth import Password
 from puregss.krb5.principal import Principal, PrincipalNameType, tgs_principal
 from puregss.realm import Realm, RealmWorld, context_pair
@@ -181,6 +189,30 @@ def test_a_realm_cannot_speak_for_realms_that_are_not_behind_it() -> None:
         assert caught.value.code == Code.KDC_ERR_PATH_NOT_ACCEPTED
         unchecked = ask(ours, forged, host, kdc_options=KdcOption.DISABLE_TRANSITED_CHECK)
         assert not unchecked.part.flags & TicketFlag.TRANSITED_POLICY_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("transited", "code"),
+    [
+        (TransitedEncoding(2, b"SOMETHING"), Code.KDC_ERR_TRTYPE_NOSUPP),
+        (TransitedEncoding(1, b",/X,"), Code.KDC_ERR_PATH_NOT_ACCEPTED),
+        (TransitedEncoding(1, b"ELSEWHERE.TEST"), Code.KDC_ERR_PATH_NOT_ACCEPTED),
+    ],
+)
+def test_a_transited_field_we_cannot_vouch_for(transited: TransitedEncoding, code: int) -> None:
+    ours, theirs = make_state("OURS.TEST"), make_state("THEIRS.TEST")
+    joined((ours, theirs))
+    held = cross(theirs, ours)
+    entry = theirs.database.get(tgs_principal("OURS.TEST", "THEIRS.TEST"))
+    key = entry.newest.keys[0]
+    sealed = decode_ticket(held.ticket)
+    part = decode_enc_ticket_part(key.decrypt(2, sealed.enc_part.cipher))._replace(transited=transited)
+    cipher = key.encrypt(2, encode_enc_ticket_part(part), os.urandom)
+    ticket = encode_ticket(sealed._replace(enc_part=sealed.enc_part._replace(cipher=cipher)))
+    forged = held._replace(reply=held.reply._replace(ticket=ticket))
+    with pytest.raises(Refused) as caught:
+        ask(ours, forged, Principal(("host", "localhost"), "OURS.TEST"))
+    assert caught.value.code == code
 
 
 def test_a_tgt_for_another_realm_is_none_for_us() -> None:

@@ -22,6 +22,7 @@ from puregss.krb5.messages.ticket import TicketFlag, decode_enc_ticket_part, dec
 from puregss.krb5.principal import Principal
 from puregss.realm.policy import DAY, HOUR, Policy
 from puregss.realm.state import RealmState
+from puregss.realm.tickets import mint
 from tests.realm.client import NONCE, NOW, Held, Refused, Tamper, ask, exchange, inside, log_in, open_reply, tgs_req
 from tests.realm.states import ALICE, ALL, HOST, PASSWORD, REALM, TGS, make_state
 
@@ -136,6 +137,7 @@ def test_needs_a_ticket(state: RealmState) -> None:
         (Tamper(authenticator={"ctime": NOW + 301}), Code.KRB_AP_ERR_SKEW),
         (Tamper(authenticator={"ctime": NOW - 301}), Code.KRB_AP_ERR_SKEW),
         (Tamper(authenticator={"subkey": EncryptionKey(23, bytes(16))}), Code.KDC_ERR_ETYPE_NOSUPP),
+        (Tamper(authenticator={"subkey": EncryptionKey(18, bytes(5))}), Code.KRB_ERR_GENERIC),
         (Tamper(cksum=None), Code.KRB_AP_ERR_INAPP_CKSUM),
         (Tamper(cksum=Checksum(7, bytes(16))), Code.KRB_AP_ERR_INAPP_CKSUM),
         (Tamper(cksum=Checksum(16, bytes(12))), Code.KRB_AP_ERR_MODIFIED),
@@ -266,6 +268,14 @@ def test_renewing_ends(state: RealmState, able: Held) -> None:
     assert held.part.endtime == able.part.renew_till
     end = held.part.endtime
     assert refusal(state, held, TGS, end, kdc_options=KdcOption.RENEW) == Code.KRB_AP_ERR_TKT_EXPIRED
+
+
+def test_renewing_too_late(state: RealmState, able: Held) -> None:
+    """A ticket that lives longer than it may be renewed, which only an odd KDC issues."""
+    entry = state.database.tgs
+    grant, ticket = mint(state, ALICE, TGS, entry, NOW, 9 * DAY, TicketFlag.RENEWABLE)
+    held = Held(able.reply._replace(ticket=ticket), able.part, grant.session_key)
+    assert refusal(state, held, TGS, NOW + 8 * DAY, kdc_options=KdcOption.RENEW) == Code.KRB_AP_ERR_TKT_EXPIRED
 
 
 def test_renewing_a_service_ticket_with_itself(state: RealmState, able: Held) -> None:
