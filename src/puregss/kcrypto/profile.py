@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, Self
 
 from puregss.base.errors import OperationUnavailableError
@@ -20,11 +21,18 @@ class Mac(Protocol):
     def finalize(self) -> bytes: ...
 
 
+Layout = Sequence[int | bytes]
+"""What an integrity tag covers, in order: so many octets of the plaintext, or octets that are not encrypted."""
+
+
 class Sealer(Protocol):
     """E() of one key and usage. Not for two threads at once; to be thrown away once it has raised."""
 
     def seal(self, entropy: Entropy, prefix: bytes, plaintext: bytes, trailer: bytes) -> bytes:
         """`prefix`, in clear and not authenticated, then E(plaintext | trailer)."""
+
+    def seal_parts(self, entropy: Entropy, plaintext: bytes, layout: Layout) -> tuple[bytes, bytes]:
+        """E(plaintext), its tag apart; the tag covers all of `layout`, whose numbers add up to the plaintext."""
 
 
 class Opener(Protocol):
@@ -32,6 +40,9 @@ class Opener(Protocol):
 
     def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
         """The plaintext of the ciphertext `data[start:]`, its last `cut` octets apart. BadMICError if not authentic."""
+
+    def open_parts(self, ciphertext: bytes, tag: bytes, layout: Layout) -> bytes:
+        """The plaintext of what `seal_parts` made, at least a confounder long. BadMICError if it is not authentic."""
 
 
 class Profile(Protocol):

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import CipherAlgorithm
 from puregss.base.errors import BadMICError
 from puregss.base.ports import Entropy
 from puregss.kcrypto.cts import BLOCK, LARGE, CtsDecryptor, CtsEncryptor, xor_block
-from puregss.kcrypto.profile import Mac
+from puregss.kcrypto.profile import Layout, Mac
 
 _SHORT = "the encrypted data is too short to hold a confounder and an integrity tag"
 _FORGED = "the integrity check failed: the data was altered, or encrypted in another key"
@@ -48,6 +48,13 @@ class PlaintextMacSealer(CtsEncryptor):
 
         return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + len(tag), pieces()).getvalue()
 
+    def seal_parts(self, entropy: Entropy, plaintext: bytes, layout: Layout) -> tuple[bytes, bytes]:
+        block = entropy(BLOCK)
+        mac = self._mac.copy()
+        mac.update(xor_block(block, self._chain))
+        _sum_up(mac, plaintext, layout)
+        return b"".join(self.encrypt(block, plaintext, b"")), mac.finalize()[: self._size]
+
 
 class PlaintextMacOpener(CtsDecryptor):
     """RFC 3961 §5.3, the other way."""
@@ -80,6 +87,15 @@ class PlaintextMacOpener(CtsDecryptor):
         _verify(mac, data[end:], self._size)
         return _parted(plaintext, end - start - BLOCK - cut)
 
+    def open_parts(self, ciphertext: bytes, tag: bytes, layout: Layout) -> bytes:
+        blocks = self.decrypt(ciphertext, 0, len(ciphertext))
+        plaintext = blocks[2 * BLOCK : BLOCK + len(ciphertext)]
+        mac = self._mac.copy()
+        mac.update(blocks[BLOCK : 2 * BLOCK])
+        _sum_up(mac, plaintext, layout)
+        _verify(mac, tag, self._size)
+        return plaintext
+
 
 class CiphertextMacSealer(CtsEncryptor):
     """RFC 8009 §5: C = E(Ke, confounder | plaintext), then C | MAC(Ki, cipher state | C)."""
@@ -107,6 +123,12 @@ class CiphertextMacSealer(CtsEncryptor):
 
         return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + self._size, pieces()).getvalue()
 
+    def seal_parts(self, entropy: Entropy, plaintext: bytes, layout: Layout) -> tuple[bytes, bytes]:
+        ciphertext = b"".join(self.encrypt(entropy(BLOCK), plaintext, b""))
+        mac = self._mac.copy()
+        _sum_up(mac, ciphertext, (BLOCK, *layout))
+        return ciphertext, mac.finalize()[: self._size]
+
 
 class CiphertextMacOpener(CtsDecryptor):
     """RFC 8009 §5, the other way: nothing is decrypted before the MAC has been verified."""
@@ -132,6 +154,22 @@ class CiphertextMacOpener(CtsDecryptor):
             return _parted(_gather(end - start - BLOCK, pieces), end - start - BLOCK - cut)
         blocks = self.decrypt(data, start, end)
         return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
+
+    def open_parts(self, ciphertext: bytes, tag: bytes, layout: Layout) -> bytes:
+        mac = self._mac.copy()
+        _sum_up(mac, ciphertext, (BLOCK, *layout))
+        _verify(mac, tag, self._size)
+        return self.decrypt(ciphertext, 0, len(ciphertext))[2 * BLOCK : BLOCK + len(ciphertext)]
+
+
+def _sum_up(mac: Mac, octets: bytes, layout: Layout) -> None:
+    at = 0
+    for part in layout:
+        if isinstance(part, int):
+            mac.update(octets[at : at + part])
+            at += part
+        else:
+            mac.update(part)
 
 
 def _view(data: bytes, start: int, end: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from threading import Lock
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from puregss.base.errors import (
     DuplicateTokenError,
@@ -16,12 +16,14 @@ from puregss.base.errors import (
     TokenTooLateError,
 )
 from puregss.base.flags import RequirementFlag
+from puregss.base.iov import IOVBuffers, IOVBufferType
 from puregss.base.names import MechType
 from puregss.base.oid import OID
 from puregss.base.ports import Entropy
 from puregss.kcrypto.key import Key
+from puregss.krb5.iov import BufferProtection, message_of, mic_of, with_mic
 from puregss.krb5.principal import Principal
-from puregss.krb5.protection import Protection, octets, wrap_overhead
+from puregss.krb5.protection import octets, wrap_overhead
 from puregss.krb5.record import ContextRecord, decode_record, encode_record
 from puregss.krb5.window import DUPLICATE, GAP, OLD
 
@@ -51,7 +53,7 @@ class KerberosContext:
         self.expiry: float = record.endtime
         self._entropy = entropy
         self._record: ContextRecord | None = record
-        self._protection: Protection | None = None
+        self._protection: BufferProtection | None = None
         self._dead = ""
 
     # Transfer
@@ -106,12 +108,13 @@ class KerberosContext:
 
     # Per-message calls
 
-    def _protect(self, record: ContextRecord) -> Protection:
-        self._protection = protection = Protection(
+    def _protect(self, record: ContextRecord) -> BufferProtection:
+        self._protection = protection = BufferProtection(
             record.message_key,
             initiate=record.initiate,
             acceptor_subkey=record.acceptor_subkey is not None,
             entropy=self._entropy,
+            dce_style=record.flags & RequirementFlag.dce_style != 0,
         )
         return protection
 
@@ -154,6 +157,66 @@ class KerberosContext:
         if status:
             raise _supplementary(status, number, None)
 
+    # Messages in several buffers, and with associated data
+
+    def wrap_iov(self, buffers: IOVBuffers, confidential: bool) -> list[tuple[int, bytes]]:
+        """`wrap` of the DATA buffers; gives all buffers, with DATA encrypted if `confidential`, and HEADER, PADDING
+        and TRAILER filled in. SIGN_ONLY is protected with the message without becoming part of it. Without a TRAILER
+        everything is in HEADER. GSSError unless there is one HEADER.
+        """
+        with self.lock:
+            record = self._record or self._gone()
+            protection = self._protection or self._protect(record)
+            wrapped = protection.wrap_iov(buffers, confidential, record.send_seq)
+            record.send_seq = record.send_seq + 1 & 0xFFFF_FFFF_FFFF_FFFF
+        return wrapped
+
+    def wrap_iov_length(self, buffers: IOVBuffers, confidential: bool) -> list[tuple[int, int]]:
+        """The length in octets that `wrap_iov` would give to each of these buffers."""
+        with self.lock:
+            record = self._record or self._gone()
+            return (self._protection or self._protect(record)).wrap_iov_length(buffers, confidential)
+
+    def unwrap_iov(self, buffers: IOVBuffers) -> tuple[list[tuple[int, bytes]], bool]:
+        """`unwrap` of what `wrap_iov` made, or of a whole token in STREAM with one DATA to be filled.
+
+        SIGN_ONLY must be what it was. Gives all buffers, with plaintext in DATA, and whether that was confidential.
+        """
+        with self.lock:
+            record = self._record or self._gone()
+            unwrapped, confidential, number = (self._protection or self._protect(record)).unwrap_iov(buffers)
+            status = record.recv.check(number)
+        if status:
+            raise _supplementary(status, number, (unwrapped, confidential))
+        return unwrapped, confidential
+
+    def get_mic_iov(self, buffers: IOVBuffers) -> list[tuple[int, bytes]]:
+        """`get_mic` of DATA and SIGN_ONLY, in order; gives all buffers, with the MIC in MIC_TOKEN."""
+        mic_of(buffers)
+        return with_mic(buffers, self.get_mic(message_of(buffers)))
+
+    def verify_mic_iov(self, buffers: IOVBuffers) -> None:
+        """`verify_mic` of what `get_mic_iov` made."""
+        self.verify_mic(message_of(buffers), mic_of(buffers))
+
+    def wrap_aead(self, message: bytes, associated: bytes, confidential: bool) -> bytes:
+        """`wrap` that also protects `associated`, which the receiver must have from elsewhere."""
+        kinds = (IOVBufferType.header, IOVBufferType.sign_only, IOVBufferType.data, IOVBufferType.trailer)
+        buffers = self.wrap_iov(list(zip(kinds, (b"", associated, message, b""), strict=True)), confidential)
+        return b"".join(value for kind, value in buffers if kind != IOVBufferType.sign_only)
+
+    def unwrap_aead(self, token: bytes, associated: bytes) -> tuple[bytes, bool]:
+        """`unwrap` of what `wrap_aead` made with the same `associated`. Errors as for `unwrap`."""
+        kinds = (IOVBufferType.stream, IOVBufferType.sign_only, IOVBufferType.data)
+        try:
+            buffers, confidential = self.unwrap_iov(list(zip(kinds, (token, associated, b""), strict=True)))
+        except SupplementaryError as error:
+            error.result = (error.result[0][-1][1], error.result[1])
+            raise
+        return buffers[-1][1], confidential
+
+    # Sizes and keys
+
     def wrap_size_limit(self, max_output: int, confidential: bool) -> int:
         """GSS_Wrap_size_limit: octets of the longest message whose token has at most `max_output`; 0 if none has."""
         record = self._record or self._gone()
@@ -191,7 +254,7 @@ def _requirement_flags(flags: int) -> RequirementFlag:
     return RequirementFlag(flags)
 
 
-def _supplementary(status: int, number: int, result: tuple[bytes, bool] | None) -> SupplementaryError:
+def _supplementary(status: int, number: int, result: Any) -> SupplementaryError:
     if status == DUPLICATE:
         return DuplicateTokenError(f"token number {number} has arrived before", result=result)
     if status == OLD:

@@ -27,7 +27,7 @@ KG_USAGE_INITIATOR_SIGN: Final = 25
 
 HEADER: Final = 16
 _CONFOUNDER: Final = 16
-_WRAP: Final = b"\x05\x04"
+WRAP: Final = b"\x05\x04"
 _MIC: Final = b"\x04\x04"
 _MIC_FILLER: Final = b"\xff" * 5
 
@@ -43,8 +43,8 @@ class _Direction:
         self.seal_usage = KG_USAGE_ACCEPTOR_SEAL if by_acceptor else KG_USAGE_INITIATOR_SEAL
         self.sign_usage = KG_USAGE_ACCEPTOR_SIGN if by_acceptor else KG_USAGE_INITIATOR_SIGN
         # TOK_ID, Flags, Filler, then EC and RRC, which are zero in all that is encrypted or summed
-        self.sealed = _WRAP + bytes((self.flags | SEALED, 0xFF, 0, 0, 0, 0))
-        self.clear = _WRAP + bytes((self.flags, 0xFF, 0, 0, 0, 0))
+        self.sealed = WRAP + bytes((self.flags | SEALED, 0xFF, 0, 0, 0, 0))
+        self.clear = WRAP + bytes((self.flags, 0xFF, 0, 0, 0, 0))
         self.mic = _MIC + bytes((self.flags,)) + _MIC_FILLER
 
 
@@ -61,6 +61,7 @@ class Protection:
     __slots__ = (
         "_clear_in",
         "_clear_out",
+        "_dce",
         "_entropy",
         "_in",
         "_key",
@@ -73,8 +74,11 @@ class Protection:
         "_size",
     )
 
-    def __init__(self, key: Key, *, initiate: bool, acceptor_subkey: bool, entropy: Entropy) -> None:
+    def __init__(
+        self, key: Key, *, initiate: bool, acceptor_subkey: bool, entropy: Entropy, dce_style: bool = False
+    ) -> None:
         self._key = key
+        self._dce = dce_style
         self._entropy = entropy
         self._size = key.checksum_size
         self._least = wrap_overhead(key, True)
@@ -120,11 +124,11 @@ class Protection:
         header = token[:HEADER]
         filler = 0
         if header[:8] != self._in.sealed:  # which is what nearly every peer sends: neither filler nor rotation
-            if not self._check_header(header, _WRAP) & SEALED:
+            if not self.check_header(header, WRAP) & SEALED:
                 return self._unwrap_clear(header, token)
             filler = header[4] << 8 | header[5]
             if header[6:8] != b"\0\0":
-                token = header + _unrotated(header, token)
+                token = header + unrotated(header, token, filler if self._dce else 0)
         if len(token) < self._least:
             raise InvalidTokenError("the token is too short to hold a confounder, a header and a checksum")
         opener = self._opener or self._key.opener(self._in.seal_usage)
@@ -144,7 +148,7 @@ class Protection:
         size = self._size
         if header[4] << 8 | header[5] != size:
             raise InvalidTokenError(f"the token claims a checksum of another length than the {size} octets of its key")
-        body = _unrotated(header, token)
+        body = unrotated(header, token)
         end = len(body) - size
         if end < 0:
             raise InvalidTokenError("the token is too short to hold a checksum")
@@ -182,7 +186,7 @@ class Protection:
             token = octets(token)
         header = token[:HEADER]
         if header[:8] != self._in.mic:
-            if self._check_header(header, _MIC) & SEALED:
+            if self.check_header(header, _MIC) & SEALED:
                 raise InvalidTokenError("the MIC token says that it is encrypted")
             if header[3:8] != _MIC_FILLER:
                 raise InvalidTokenError("the MIC token's filler is not FF")
@@ -196,9 +200,9 @@ class Protection:
             raise BadMICError("the MIC does not belong to the message")
         return int.from_bytes(header[8:], "big")
 
-    def _check_header(self, header: bytes, tok_id: bytes) -> int:
+    def check_header(self, header: bytes, tok_id: bytes) -> int:
         """The flags of a header that is not simply the expected one. Flags nobody knows are ignored (§4.2.2)."""
-        kind = "Wrap" if tok_id == _WRAP else "MIC"
+        kind = "Wrap" if tok_id == WRAP else "MIC"
         if len(header) < HEADER:
             raise InvalidTokenError(f"a {kind} token has at least {HEADER} octets, this one {len(header)}")
         if header[:2] != tok_id:
@@ -228,8 +232,11 @@ def octets(data: object) -> bytes:
     return memoryview(data).tobytes()  # type: ignore[arg-type]
 
 
-def _unrotated(header: bytes, token: bytes) -> bytes:
-    """§4.2.5: what follows the header, with its right rotation by RRC undone."""
+def unrotated(header: bytes, token: bytes, more: int = 0) -> bytes:
+    """§4.2.5: what follows the header, with its right rotation by RRC undone.
+
+    Where the two ends agreed on DCE style, Windows (and with it all others) turns by EC more than RRC says.
+    """
     body = token[HEADER:]
-    count = (header[6] << 8 | header[7]) % (len(body) or 1)
+    count = ((header[6] << 8 | header[7]) + more) % (len(body) or 1)
     return body[count:] + body[:count] if count else body
