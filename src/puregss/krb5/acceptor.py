@@ -5,6 +5,8 @@ no key for the ticket NO_CRED; ticket or authenticator not sealed with the right
 that is cut, malformed or contradicts itself DEFECTIVE_TOKEN; an expired ticket CREDENTIALS_EXPIRED;
 a replay DUPLICATE_TOKEN; other bindings BAD_BINDINGS; a path or address that is not allowed
 UNAUTHORIZED; an encryption type we lack UNAVAILABLE; clocks apart, and a replay cache that fails, FAILURE.
+RFC 4121 §4.1 answers an unknown token identifier with CONTINUE_NEEDED and a KRB-ERROR; here that is DEFECTIVE_TOKEN
+with the KRB-ERROR in the exception's `token`, after which another token may be tried: the same exchange, told apart.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from puregss.krb5.mechanism_token import (
     encode_token,
     open_sealed,
     random_sequence_number,
+    usable_key,
 )
 from puregss.krb5.messages.ap import (
     ApOption,
@@ -204,14 +207,15 @@ class Acceptor:
                 minor=KrbErrorCode.KRB_AP_ERR_NO_TGT.minor,
             )
         part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
-        session_key = Key(part.key.keytype, part.key.keyvalue)
+        session_key = usable_key(part.key, "the session key of the ticket")
         authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
         now = self._clock.now()
         check_authenticator(authenticator, part, now, self._skew)
         check_times(part, now, self._skew)
         check_address(part, self._bindings)
         check_transited(part, service.realm, self._transit_path)
-        subkey = _key(authenticator.subkey)
+        proposed = authenticator.subkey
+        subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator")
         flags, delegated = self._read_checksum(request, authenticator, session_key, subkey)
         if part.flags & TicketFlag.ANONYMOUS:
             flags |= _ANONYMITY
@@ -319,7 +323,3 @@ def _decode_checksum(authenticator: Authenticator, session_key: Key) -> Authenti
             )
         session_key.verify_checksum(_CHECKSUM_USAGE, b"", checksum.checksum)
     return AuthenticatorChecksum(hash_bindings(None), _REPLAY | _SEQUENCE | _ALWAYS)
-
-
-def _key(key: EncryptionKey | None) -> Key | None:
-    return None if key is None else Key(key.keytype, key.keyvalue)

@@ -29,6 +29,7 @@ from puregss.krb5.mechanism_token import (
     encode_token,
     open_sealed,
     random_sequence_number,
+    usable_key,
 )
 from puregss.krb5.messages.ap import (
     ApOption,
@@ -121,7 +122,7 @@ class Initiator:
         self._offset = 0.0
         self._retried = False
         self._waiting: _Waiting | None = None  # for the acceptor's answer
-        self._known: dict[str, Any] = {"acceptor_name": target}
+        self._known: tuple[Principal, Principal, int, int] | None = None
 
     def step(self, token: bytes | None) -> Steps:
         """First with None, then with each token of the acceptor; returns the token to send, or None.
@@ -137,7 +138,15 @@ class Initiator:
 
     def inquire(self) -> dict[str, Any]:
         """What is known so far: `initiator_name`, `acceptor_name` (principals), `flags`, `expiry`."""
-        return dict(self._known)
+        if self._known is None:
+            return {"acceptor_name": self._target}
+        initiator, acceptor, flags, expiry = self._known
+        return {
+            "initiator_name": initiator,
+            "acceptor_name": acceptor,
+            "flags": RequirementFlag(flags),
+            "expiry": expiry,
+        }
 
     # AP-REQ
 
@@ -158,12 +167,7 @@ class Initiator:
         expiry = (
             ticket.endtime if self._lifetime is None else min(ticket.endtime, int(self._clock.now()) + self._lifetime)
         )
-        self._known = {
-            "initiator_name": ticket.client,
-            "acceptor_name": ticket.server,
-            "flags": RequirementFlag(flags),
-            "expiry": expiry,
-        }
+        self._known = (ticket.client, ticket.server, flags, expiry)
         return self._request(_Plan(ticket, flags, expiry, delegation))
 
     def _delegate(
@@ -228,7 +232,7 @@ class Initiator:
                 minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
             )
         part = self._open_reply(message, plan.ticket, sent)
-        subkey = None if part.subkey is None else Key(part.subkey.keytype, part.subkey.keyvalue)
+        subkey = None if part.subkey is None else usable_key(part.subkey, f"the subkey of {plan.ticket.server}")
         answer = self._third_leg(plan.ticket.session_key, part) if plan.flags & _DCE else None
         self._establish(plan, sent, part.seq_number or 0, subkey)
         return answer
@@ -284,6 +288,6 @@ class Initiator:
             recv=SequenceWindow(received, do_replay=bool(flags & _REPLAY), do_sequence=bool(flags & _SEQUENCE)),
         )
         self.context = KerberosContext(record, self._entropy)
-        self._known["flags"] = RequirementFlag(flags)
+        self._known = (ticket.client, ticket.server, flags, plan.expiry)
         self.complete = True
         self._waiting = None

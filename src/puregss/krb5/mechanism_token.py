@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from puregss.base.errors import BadMechanismError, BadMICError, InvalidTokenError
+from puregss.base.errors import BadMechanismError, BadMICError, InvalidTokenError, OperationUnavailableError
 from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.ports import Entropy
 from puregss.kcrypto.key import Key
 from puregss.krb5.messages.error_codes import KrbErrorCode
-from puregss.krb5.messages.fields import EncryptedData
+from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
 from puregss.wire.der import decode_tlv
 from puregss.wire.framing import decode_framed, encode_framed
 
@@ -59,6 +59,16 @@ def open_sealed(sealed: EncryptedData, key: Key, usage: int, complaint: str) -> 
         except BadMICError:
             pass
     raise BadMICError(complaint, minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor)
+
+
+def usable_key(key: EncryptionKey, whose: str) -> Key:
+    """A key out of a message. OperationUnavailableError for an encryption type we lack."""
+    try:
+        return Key(key.keytype, key.keyvalue)
+    except OperationUnavailableError as error:
+        raise OperationUnavailableError(
+            f"{whose} cannot be used: {error.message}", minor=KrbErrorCode.KDC_ERR_ETYPE_NOSUPP.minor
+        ) from None
 
 
 def random_sequence_number(entropy: Entropy) -> int:
