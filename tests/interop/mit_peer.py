@@ -25,6 +25,10 @@ from gssapi.raw import (
     init_sec_context,
     inquire_context,
     inquire_cred,
+    krb5_export_lucid_sec_context,
+    krb5_extract_authtime_from_sec_context,
+    krb5_extract_authz_data_from_sec_context,
+    krb5_get_tkt_flags,
     unwrap,
     unwrap_iov,
     verify_mic,
@@ -155,6 +159,25 @@ class MitLibrary:
     def export(self, number: int) -> bytes:
         with _statuses():
             return export_sec_context(self._contexts[number].handle)
+
+    def ticket(self, number: int) -> tuple[int, int]:
+        """The ticket's authtime and flags."""
+        handle = self._contexts[number].handle
+        with _statuses():
+            return krb5_extract_authtime_from_sec_context(handle), krb5_get_tkt_flags(handle)
+
+    def authdata(self, number: int, ad_type: int) -> bytes:
+        """An acceptor's authorization data of one type."""
+        with _statuses():
+            return krb5_extract_authz_data_from_sec_context(self._contexts[number].handle, ad_type)
+
+    def lucid(self, number: int) -> tuple[bool, int, int, int, bytes]:
+        """Whether it is the initiator's, the end, the next number to send, enctype and key; the context is gone."""
+        with _statuses():
+            lucid: Any = krb5_export_lucid_sec_context(self._contexts[number].handle, 1)
+        keys = lucid.cfx_kd
+        subkey, own = (keys.acceptor_subkey_type, keys.acceptor_subkey), (keys.ctx_key_type, keys.ctx_key)
+        return lucid.is_initiator, lucid.endtime, lucid.send_seq, *(own if keys.acceptor_subkey is None else subkey)
 
 
 def _text(name: Name | None) -> str:

@@ -88,11 +88,11 @@ class RemoteParty:
 
     def __init__(self, library: RemoteLibrary, number: int, complete: bool = False) -> None:
         self._library = library
-        self._number = number
+        self.number = number
         self.complete = complete
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        return self._library.call(method, self._number, *arguments)
+        return self._library.call(method, self.number, *arguments)
 
     def step(self, token: bytes | None) -> bytes | None:
         answer: bytes | None
@@ -136,9 +136,9 @@ class RemoteParty:
         name: str | None = self._call("delegated")
         return name
 
-    def export(self) -> bytes:
-        """The library's own raw interprocess token; the context is gone afterwards."""
-        return bytes(self._call("export"))
+    def export(self, *format: str) -> bytes:
+        """The library's own raw interprocess token; the context is gone afterwards. puregss is told a format."""
+        return bytes(self._call("export", *format))
 
 
 class RemoteLibrary:
@@ -182,9 +182,9 @@ class RemoteLibrary:
     def accept(self, bindings: bytes | None = None) -> RemoteParty:
         return RemoteParty(self, self.call("accept", bindings))
 
-    def restore(self, token: bytes) -> RemoteParty:
-        """Import the library's own raw interprocess token."""
-        return RemoteParty(self, self.call("restore", token), complete=True)
+    def restore(self, token: bytes, *format: str) -> RemoteParty:
+        """Import the library's own raw interprocess token. puregss is told a format."""
+        return RemoteParty(self, self.call("restore", token, *format), complete=True)
 
 
 def serve(library: object) -> None:

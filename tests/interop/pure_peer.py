@@ -14,7 +14,9 @@ from puregss import (
     NameType,
     RequirementFlag,
     SecurityContext,
+    import_context,
 )
+from puregss.gss.interchange import RawFormat
 from tests.interop.party import Facts, PeerError, serve
 
 
@@ -50,6 +52,14 @@ class PureLibrary:
         with _statuses():
             creds = Credentials(usage="accept")
             return self._add(SecurityContext(creds=creds, usage="accept", channel_bindings=_bindings(bindings)))
+
+    def restore(self, token: bytes, format: RawFormat) -> int:
+        with _statuses():
+            return self._add(import_context(token, format=format))
+
+    def export(self, number: int, format: RawFormat) -> bytes:
+        with _statuses():
+            return self._contexts[number].export(format=format)
 
     def step(self, number: int, token: bytes | None) -> tuple[bytes | None, bool]:
         with _statuses():
