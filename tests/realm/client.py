@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import pytest
+
 from puregss.kcrypto.key import Key, random_key, string_to_key
 from puregss.krb5.messages.ap import ApReq, Authenticator, encode_ap_req, encode_authenticator
 from puregss.krb5.messages.error import KrbError, decode_krb_error, is_krb_error
@@ -159,3 +161,11 @@ def inside(state: RealmState, held: Held) -> EncTicketPart:
     ticket = decode_ticket(held.ticket)
     key = state.database.get(ticket.server).newest.keys[0]
     return decode_enc_ticket_part(key.decrypt(2, ticket.enc_part.cipher))
+
+
+def refusal(
+    state: RealmState, held: Held, server: Principal | None, now: int = NOW, tamper: Tamper | None = None, **fields: Any
+) -> int:
+    with pytest.raises(Refused) as caught:
+        ask(state, held, server, now, tamper, **fields)
+    return caught.value.code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from puregss.krb5.messages.kdc import KdcOption
 from puregss.krb5.principal import Principal, tgs_principal
 from puregss.realm.database import Database
 from puregss.realm.faults import Faults
@@ -16,6 +17,7 @@ PASSWORD = "alice's password"
 ALICE = Principal(("alice",), REALM)
 HOST = Principal(("host", "localhost"), REALM)
 TGS = tgs_principal(REALM)
+EVERYTHING = KdcOption.FORWARDABLE | KdcOption.PROXIABLE | KdcOption.RENEWABLE | KdcOption.ALLOW_POSTDATE
 ALL = (18, 17, 20, 19, 26, 25)
 
 

@@ -31,11 +31,6 @@ from tests.realm.client import (
 from tests.realm.states import ALICE, ALL, PASSWORD, REALM, make_state
 
 
-@pytest.fixture
-def state() -> RealmState:
-    return make_state()
-
-
 def refused(state: RealmState, request: bytes, now: float = NOW) -> Refused:
     with pytest.raises(Refused) as caught:
         exchange(state, request, now)

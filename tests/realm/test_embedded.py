@@ -1,4 +1,4 @@
-"""`Realm`: principals, files, environment and the three forms of a KDC."""
+"""`Realm`: principals, files, environment, and the KDC with and without sockets."""
 
 from __future__ import annotations
 
@@ -15,19 +15,14 @@ from pathlib import Path
 import pytest
 
 from puregss.base.errors import BadNameError, GSSError, MissingCredentialsError
-from puregss.base.mechanism import KdcRequest
-from puregss.gss.context import SecurityContext
 from puregss.gss.driver import run, run_async
 from puregss.krb5.ccache import CachedTicket, decode_ccache
-from puregss.krb5.kdc_exchange import TicketOptions
 from puregss.krb5.kdc_exchange_as import as_exchange
-from puregss.krb5.kdc_exchange_tgs import Asker, obtain_ticket
 from puregss.krb5.keytab import decode_keytab
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
 from puregss.krb5.messages.ticket import TicketFlag, decode_enc_ticket_part, decode_ticket
 from puregss.krb5.preauth import Password
-from puregss.realm import Policy, Realm, RealmWorld, context_pair
-from puregss.realm.configuration import krb5_conf
+from puregss.realm import Policy, Realm
 from puregss.system.clock import SystemClock
 from puregss.system.world import SystemWorld
 
@@ -44,9 +39,6 @@ def realm() -> Realm:
 def log_in(realm: Realm, user: str = "alice", password: str = "secret") -> CachedTicket:
     steps = as_exchange(realm.principal(user), Password(password), clock=SystemClock(), entropy=os.urandom)
     return run(steps, realm.exchange)
-
-
-# Principals
 
 
 def test_names(realm: Realm) -> None:
@@ -76,9 +68,6 @@ def test_a_removed_service_takes_its_aliases_along(realm: Realm) -> None:
     realm.remove("HTTP/www")
     with pytest.raises(BadNameError):
         realm.keytab_bytes("HTTP/www.example.test")
-
-
-# Files
 
 
 def test_the_keytab_opens_the_tickets(realm: Realm, tmp_path: Path) -> None:
@@ -166,36 +155,6 @@ def test_a_forked_child_leaves_the_parents_realm_alone(realm: Realm) -> None:
         assert run(steps, world.exchange).client == realm.principal("alice")
 
 
-@pytest.mark.parametrize("name", ["", "A B", "A\nB", "A}", "[x]", "A;B", "Ä.TEST"])
-def test_names_that_a_configuration_cannot_hold(name: str) -> None:
-    with pytest.raises(BadNameError, match="cannot be the name of a realm"):
-        Realm(name)
-
-
-def test_odd_hosts_stay_out_of_the_configuration(realm: Realm) -> None:
-    realm.add_service("host/evil\\n[libdefaults]")
-    realm.add_service("host/good.shop.test")
-    realm.environment()
-    text = (realm.directory / "krb5.conf").read_text()
-    assert text.count("[libdefaults]") == 1
-    assert "good.shop.test = EXAMPLE.TEST" in text
-
-
-def test_configuration() -> None:
-    paths = {("A.TEST", "B.TEST"): [], ("A.TEST", "D.TEST"): ["B.TEST", "C.TEST"]}
-    hosts = ["www.a.example", "a.test"]
-    text = krb5_conf("A.TEST", {"A.TEST": 1088, "B.TEST": 0}, hosts, "FILE:/k", "FILE:/c", paths)
-    assert "never for production" in text.lower()
-    assert text.count(" kdc = ") == 1
-    assert "kdc = 127.0.0.1:1088" in text
-    for host in (".a.test", "a.test", "www.a.example"):
-        assert text.count(f"    {host} = A.TEST\n") == 1
-    assert "    A.TEST = {\n        B.TEST = .\n        D.TEST = B.TEST\n        D.TEST = C.TEST\n    }\n" in text
-
-
-# The forms of the KDC
-
-
 def test_a_closed_realm_starts_again_and_two_live_side_by_side() -> None:
     first, second = Realm("A.TEST"), Realm("A.TEST")
     with first, pytest.raises(GSSError, match=r"listens already, on port \d+"):
@@ -230,19 +189,6 @@ async def _over_sockets(realm: Realm) -> CachedTicket:
 def test_with_asyncio(realm: Realm) -> None:
     assert asyncio.run(_over_sockets(realm)).client == realm.principal("alice")
     assert realm.port == 0
-
-
-def test_in_process(realm: Realm) -> None:
-    world = RealmWorld(realm, "alice")
-    tickets = world.ticket_store(None)
-    asker = Asker(world.clock, world.entropy)
-    names = realm.principal("alice"), realm.principal("host/localhost")
-    steps = obtain_ticket(tickets, *names, asker)
-    assert run(steps, realm.exchange).server == realm.principal("host/localhost")
-    steps = obtain_ticket(RealmWorld(realm, "alice").ticket_store(None), *names, asker)
-    assert asyncio.run(run_async(steps, world.exchange_async)).server == realm.principal("host/localhost")
-    with pytest.raises(GSSError, match=r"no KDC for the realm ELSEWHERE\.TEST"):
-        realm.exchange(KdcRequest("ELSEWHERE.TEST", b""))
 
 
 def test_noise_on_the_port_harms_nobody(realm: Realm) -> None:
@@ -304,65 +250,3 @@ def test_preauthentication_can_be_waived() -> None:
     realm = Realm()
     realm.add_user("carol", "secret", preauthentication=False)
     assert not log_in(realm, "carol").flags & TicketFlag.PRE_AUTHENT
-
-
-@pytest.mark.parametrize("enctype", [17, 18, 19, 20, 25, 26])
-def test_every_enctype(enctype: int) -> None:
-    realm = Realm(enctypes=(enctype,))
-    realm.add_user("alice", "secret")
-    realm.add_service("host/localhost")
-    options = TicketOptions(enctypes=(enctype,))
-    client = realm.principal("alice")
-    steps = as_exchange(client, Password("secret"), clock=SystemClock(), entropy=os.urandom, options=options)
-    assert run(steps, realm.exchange).session_key.enctype == enctype
-    initiator, acceptor = context_pair(RealmWorld(realm, "alice"))
-    assert initiator.unwrap(acceptor.wrap(b"hello", True).message).message == b"hello"
-
-
-# The world without files
-
-
-def test_the_world_names_users_and_services(realm: Realm) -> None:
-    realm.add_user("bob")
-    realm.add_service("HTTP/localhost")
-    world = RealmWorld(realm, "alice")
-    assert str(world.ticket_store("bob").default_principal) == "bob@EXAMPLE.TEST"
-    assert world.ticket_store(None) is world.ticket_store("alice")
-    assert len(world.key_source(None).entries()) == 2
-    assert len(world.key_source("HTTP/localhost").entries()) == 1
-    with pytest.raises(MissingCredentialsError, match="nobody"):
-        world.ticket_store("nobody")
-    with pytest.raises(MissingCredentialsError, match="nobody"):
-        world.key_source("nobody/x")
-    with pytest.raises(MissingCredentialsError, match="no default user"):
-        RealmWorld(realm).ticket_store(None)
-
-
-def test_the_world_knows_hosts_and_users(realm: Realm) -> None:
-    realm.add_service("HTTP/www.shop.test")
-    world = RealmWorld(realm)
-    assert world.default_realm() == "EXAMPLE.TEST"
-    for host in ("localhost", "www.shop.test", "a.b.example.test", "example.test"):
-        assert world.realm_of_host(host) == "EXAMPLE.TEST"
-    assert world.realm_of_host("www.elsewhere.test") == world.realm_of_host("badexample.test") == ""
-    assert world.canonical_host("WWW.Example.TEST") == "www.example.test"
-    assert world.user_of_uid(0) == "root"
-    for uid in (-1, 2**40):
-        with pytest.raises(BadNameError):
-            world.user_of_uid(uid)
-
-
-def test_the_world_refuses_replays(realm: Realm) -> None:
-    world = RealmWorld(realm, "alice")
-    replays = world.replay_cache()
-    replays.store(b"mac", 0, 0)
-    with pytest.raises(GSSError, match="replays"):
-        replays.store(b"mac", 0, 0)
-
-
-def test_a_pair_moves(realm: Realm) -> None:
-    """The world's transfer domain is its own."""
-    world = RealmWorld(realm, "alice")
-    initiator, acceptor = context_pair(world)
-    moved = SecurityContext(token=acceptor.export(), world=world)
-    assert moved.unwrap(initiator.wrap(b"after", True).message).message == b"after"
