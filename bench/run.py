@@ -10,7 +10,6 @@ import platform
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 import click
 import gssapi
@@ -57,7 +56,7 @@ def main(enctypes: tuple[str, ...], rounds: int, only: str, as_json: bool) -> No
     """Compare puregss with python-gssapi over MIT krb5 on the same work."""
     numbers = tuple(int(number) for number in enctypes) or (18, 20)
     parts: dict[str, list[Result]] = {}
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
     with realm(numbers), console.status("") as status:
         for title, rows in [(ENCTYPES[number], results(number, rounds, only)) for number in numbers] + [
             ("independent of the enctype", common(rounds, only))
@@ -114,9 +113,5 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:,.{digits}f} {unit}"
 
 
-def _run() -> Any:
-    return main()
-
-
 if __name__ == "__main__":
-    _run()
+    main()
