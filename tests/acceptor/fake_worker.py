@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from puregss.acceptor.framing import DataContext
-from puregss.acceptor.worker_loop import Importer, serve
+from puregss.acceptor.handoff import (
+    MAX_DATAGRAM,
+    Acknowledged,
+    Closed,
+    Data,
+    Drain,
+    Ready,
+    Refused,
+    encode_message,
+)
+from puregss.acceptor.worker_loop import Importer, receive_start, serve
 from puregss.system.clock import SystemClock
 from puregss.transfer.channel import ChannelReceiver
 from tests.acceptor.fakes import FakeContext
@@ -45,5 +56,35 @@ def read_shadow(message: bytes, peer: object) -> bytes:
         return type(error).__name__.encode()
 
 
+def be_rogue(behaviour: str, fd: int) -> None:
+    """Take part until the first hand-off, then do what no worker does."""
+    end = socket.socket(fileno=fd)
+    receive_start(end)
+    end.send(encode_message(Ready()))
+    end.settimeout(None)
+    end.recv(MAX_DATAGRAM)
+    if behaviour == "garbage":
+        end.send(os.urandom(100))
+    elif behaviour == "a message of the front":
+        end.send(encode_message(Drain(0)))
+    else:
+        for number in range(10):
+            for message in (
+                Acknowledged(number + 100),
+                Data(number, b"boo"),
+                Closed(number),
+                Refused(number + 100, ""),
+            ):
+                end.send(encode_message(message))
+    time.sleep(60)
+
+
 if __name__ == "__main__":
+    rogue = os.environ.get("FAKE_WORKER_ROGUE", "")
+    try:
+        os.rename(rogue, rogue + ".taken")  # one worker alone is the rogue
+    except OSError:
+        pass
+    else:
+        be_rogue(Path(rogue + ".taken").read_text(), int(sys.argv[1]))
     sys.exit(serve(int(sys.argv[1]), make_importer))

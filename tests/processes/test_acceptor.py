@@ -293,3 +293,22 @@ sys.stdin.read()
     assert client.say(b"two") == b"two"
     client.close()
     eventually(lambda: not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text())
+
+
+@pytest.mark.parametrize("behaviour", ["garbage", "a message of the front", "foreign numbers"])
+def test_a_rogue_worker_harms_itself_only(behaviour: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker of two is in an attacker's hands; what it holds is its own, and the front believes it nothing else."""
+    rogue = tmp_path / "rogue"
+    rogue.write_text(behaviour)
+    monkeypatch.setenv("FAKE_WORKER_ROGUE", str(rogue))
+    with running(Settings(workers=2)) as service:
+        clients = [service.connect().hello(f"client{number}") for number in range(2)]
+        answers = [client.say(b"hello") if behaviour != "foreign numbers" else b"hello" for client in clients]
+        if behaviour == "foreign numbers":
+            eventually(lambda: service.count(What.HELD) == 1)
+            assert service.count(What.CLOSED) == 0
+            held = next(event.connection for event in service.events if event.what is What.HELD)
+            assert clients[held - 1].say(b"mine") == b"mine"
+        else:
+            assert answers == [b"hello", b"hello"]
+            assert service.count(What.RECLAIMED) == 1

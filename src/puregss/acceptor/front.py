@@ -95,6 +95,8 @@ class Front:
             self.loop.run()
         finally:
             self._listener.close()
+            for candidate in list(self._candidates.values()):
+                candidate.close()
             self._dispatcher.close()
             self._supervisor.kill_all()
             self.loop.close()

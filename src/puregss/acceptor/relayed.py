@@ -17,6 +17,8 @@ from puregss.acceptor.supervisor import WorkerProcess
 from puregss.base.errors import GSSError, InvalidTokenError
 
 READ_SIZE: Final = 64 * 1024
+MOST_WAITING: Final = 64 * 1024 * 1024
+"""Octets of answers that a client may leave untaken. Its questions stop at the first one; a worker might not."""
 LINGER: Final = 10.0
 """Seconds for a client to take its last answers."""
 
@@ -112,6 +114,8 @@ class RelayedClient:
         """Octets of an answer have come from the worker."""
         self._out += octets
         self._flush()
+        if len(self._out) > MOST_WAITING:
+            self._fail(f"the client left {len(self._out)} octets of answers waiting")
 
     def _flush(self) -> None:
         try:

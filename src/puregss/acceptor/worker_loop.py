@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import signal
 import socket
 import time
@@ -114,6 +115,9 @@ class Worker:
     def _take(self, message: HandOff, fd: int | None) -> None:
         # It may be of another family; asking the kernel takes three calls, and octets pass all the same.
         client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=fd) if fd is not None else None
+        if client is None and not message.relayed:
+            self.tell(Refused(message.connection, "its socket did not arrive; the worker has too many files open"))
+            return
         try:
             context = self._import(message.token)
         except GSSError as error:
@@ -180,6 +184,12 @@ def become(user: str) -> None:
         raise ValueError(f"only root can start workers as the user {user!r}") from error
 
 
+def allow_many_files() -> None:
+    """Let this process have as many connections open as the system lets it; the usual soft limit is 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def receive_start(end: socket.socket) -> Start:
     """The first message of the front. GSSError or OSError if there is none, or another."""
     end.settimeout(START_TIMEOUT)
@@ -192,6 +202,8 @@ def receive_start(end: socket.socket) -> Start:
 def serve(fd: int, make_importer: Callable[[bytes], Importer]) -> int:
     """Be the worker at the other end of the socket `fd`; returns the exit status."""
     end = socket.socket(fileno=fd)
+    end.set_inheritable(False)  # a program that the handler starts must not keep the channel open
+    allow_many_files()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the front says when to stop
     start = receive_start(end)
     try:

@@ -16,6 +16,7 @@ from puregss.acceptor.front import Authorize, Front, anybody
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.service import make_front
 from puregss.acceptor.settings import Limits, Settings
+from puregss.acceptor.worker_loop import allow_many_files
 from puregss.base.errors import MissingCredentialsError
 from puregss.base.names import NameType
 from puregss.cli.plainly import Plainly
@@ -110,6 +111,7 @@ def serve(
     if os.geteuid() == 0 and not user:
         logging.getLogger("puregss").warning("workers run as root, who can read any keytab; better give them a --user")
     stop_on_signals(front)
+    allow_many_files()
     front.start()
     host, port = listener.getsockname()[:2]
     click.echo(f"puregss serves {service} on {host}:{port} ({framing}, {topology}, {workers} workers)")
