@@ -48,9 +48,9 @@ def _samples(service: str, workers: int) -> np.ndarray[tuple[int, int], np.dtype
                 _load(port, service, 20)
             for number in range(ROUNDS):
                 for side in (0, 1) if number % 2 else (1, 0):
-                    before = _ticks(pids[side])
+                    before = processor_time(pids[side])
                     _load(ports[side], service, CONNECTIONS)
-                    samples[number, side] = (_ticks(pids[side]) - before) * _TICK / (CLIENTS * CONNECTIONS)
+                    samples[number, side] = (processor_time(pids[side]) - before) / (CLIENTS * CONNECTIONS)
         return samples
     finally:
         log.unlink()
@@ -62,8 +62,8 @@ def _load(port: int, service: str, connections: int) -> None:
     assert [client.wait() for client in clients] == [0] * CLIENTS
 
 
-def _ticks(pid: int) -> int:
-    """Processor time of a process and its children, user and system."""
+def processor_time(pid: int) -> float:
+    """Microseconds that a process and its children took so far, user and system."""
     total = 0
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -73,4 +73,4 @@ def _ticks(pid: int) -> int:
                 continue  # it ended meanwhile
             if int(entry.name) == pid or int(fields[1]) == pid:
                 total += int(fields[11]) + int(fields[12])
-    return total
+    return total * _TICK

@@ -9,6 +9,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 
 import click
@@ -17,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 import puregss
-from bench import acceptor, establishment, memory, messages, startup, transfer
+from bench import acceptor, establishment, growth, memory, messages, startup, transfer
 from bench.driver import Result, race
+from bench.growth import Curve
 from bench.pairs import realm, service_of
 from tests.interop.mit_realm import ENCTYPES
 
@@ -65,12 +67,17 @@ def main(enctypes: tuple[str, ...], rounds: int, only: str, as_json: bool) -> No
             for result in rows:
                 status.update(f"{title}: {result.name}")
                 parts[title].append(result)
+        curves = [curve for curve in growth.curves(puregss, service_of(18)) if only in curve.name]
     if as_json:
-        json.dump({"machine": machine(), "rows": _dicts(parts)}, sys.stdout, indent=1)
+        json.dump(
+            {"machine": machine(), "rows": _dicts(parts), "growth": list(map(asdict, curves))}, sys.stdout, indent=1
+        )
         return
     for title, rows_of_part in parts.items():
         if rows_of_part:
             console.print(table(title, rows_of_part))
+    for curve in curves:
+        console.print(growth_table(curve))
     console.print("ratio: the peer's figure divided by ours, median of the rounds, with its 95 % interval")
 
 
@@ -105,6 +112,15 @@ def table(title: str, rows: list[Result]) -> Table:
             "" if row.goal is None else f"{row.goal:.2f}",
             f"[{_COLOURS[row.verdict]}]{row.verdict}",
         )
+    return view
+
+
+def growth_table(curve: Curve) -> Table:
+    """One line of how many, one of microseconds."""
+    view = Table(title=curve.name, title_justify="left")
+    for count, _ in curve.points:
+        view.add_column(f"{count:,}", justify="right")
+    view.add_row(*(_figure(figure, "µs") for _, figure in curve.points))
     return view
 
 
