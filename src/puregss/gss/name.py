@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from puregss.base.errors import BadMechanismError, MechanismNameRequiredError
+from puregss.base.errors import BadMechanismError, BadNameError, MechanismNameRequiredError
 from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
@@ -74,6 +74,30 @@ class Name:
         if self._principal is None:
             raise MechanismNameRequiredError(f"{self._text!r} is not a mechanism name; canonicalize it first")
         return kerberos.export_name(self._principal)
+
+    def localname(self, *, world: World | None = None) -> str:
+        """GSS_Localname: the login name this name stands for here, by krb5.conf's auth_to_local rules.
+
+        BadNameError if it stands for none.
+        """
+        world = world or worlds.default()
+        principal = self.principal(world)
+        account = world.local_account(principal)
+        if account is None:
+            raise BadNameError(f"{principal} stands for no account here; see auth_to_local in krb5.conf")
+        return account
+
+    def userok(self, user: str, *, world: World | None = None) -> bool:
+        """GSS_Userok: whether this name may log in as `user`.
+
+        A user's ~/.k5login decides where there is one; else whoever stands for the account may.
+        """
+        world = world or worlds.default()
+        principal = self.principal(world)
+        welcome = world.welcome_principals(user)
+        if welcome is not None:
+            return str(principal) in welcome
+        return world.local_account(principal) == user
 
     def __str__(self) -> str:
         return self._text

@@ -6,11 +6,13 @@ two realms; whoever gives none gets the process's own, which the front door inst
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
 from puregss.krb5.ports import KeySource, RealmMap, ReplayCache, TicketStore
+from puregss.krb5.principal import Principal
 from puregss.transfer.domain import Domain
 
 
@@ -28,6 +30,14 @@ class World(RealmMap, Protocol):
 
     def ticket_store(self, name: str | None) -> TicketStore:
         """The credential cache `name`, or the default one."""
+        ...
+
+    def local_account(self, principal: Principal) -> str | None:
+        """The login name that a principal stands for on this machine; None if for none."""
+        ...
+
+    def welcome_principals(self, user: str) -> Collection[str] | None:
+        """The principals that `user` lets in (~/.k5login); None where the user keeps no such list."""
         ...
 
     def replay_cache(self) -> ReplayCache | None:

@@ -10,7 +10,9 @@ from puregss.base.errors import BadNameError, DuplicateTokenError, MissingCreden
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
 from puregss.krb5.memory import MemoryKeys, MemoryTickets
+from puregss.krb5.name_local import local_name
 from puregss.krb5.ports import KeySource, TicketStore
+from puregss.krb5.principal import Principal
 from puregss.realm.embedded import Realm
 from puregss.system.clock import SystemClock
 from puregss.transfer.claims import MemoryStore
@@ -76,6 +78,12 @@ class RealmWorld:
 
     def local_host(self) -> str:
         return "localhost"
+
+    def local_account(self, principal: Principal) -> str | None:
+        return local_name(principal, self.realm.name)
+
+    def welcome_principals(self, user: str) -> None:
+        """Nobody keeps a list here."""
 
     def user_of_uid(self, uid: int) -> str:
         try:

@@ -10,12 +10,15 @@ from functools import cached_property
 from puregss.base.errors import BadNameError
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
+from puregss.krb5.name_local import DEFAULT, local_name
 from puregss.krb5.ports import KeySource, ReplayCache, TicketStore
+from puregss.krb5.principal import Principal
 from puregss.system.clock import SystemClock
 from puregss.system.config import Krb5Config
 from puregss.system.domains import TransferDomain
 from puregss.system.files import ccache_name, keytab_name
 from puregss.system.files_ccache import CcacheFile
+from puregss.system.files_k5login import read_k5login
 from puregss.system.files_keytab import KeytabFile
 from puregss.system.kdc_transport import KdcFinder
 from puregss.system.kdc_transport_async import AsyncTransport
@@ -108,6 +111,20 @@ class SystemWorld:
             return pwd.getpwuid(uid).pw_name
         except (KeyError, OverflowError):
             raise BadNameError(f"this machine has no user {uid}") from None
+
+    def local_account(self, principal: Principal) -> str | None:
+        """By the default realm's auth_to_local_names and auth_to_local."""
+        realm, profile = self.config.default_realm(), self.config.profile
+        names = {
+            name: account
+            for name in profile.names("realms", realm, "auth_to_local_names")
+            if (account := profile.first("realms", realm, "auth_to_local_names", name))
+        }
+        return local_name(principal, realm, profile.values("realms", realm, "auth_to_local") or (DEFAULT,), names)
+
+    def welcome_principals(self, user: str) -> frozenset[str] | None:
+        """The lines of the user's ~/.k5login; nobody where the file is not safe to believe."""
+        return read_k5login(user)
 
     # KDCs and transfer
 
