@@ -52,6 +52,7 @@ RECORDS = st.builds(
 @given(RECORDS)
 @example(full(True))
 @example(record(False, recv=SequenceWindow(7, 0, 1, do_replay=True, do_sequence=True)))
+@example(record(False, recv=SequenceWindow(7, 0, 2**64 - 1, do_replay=True, do_sequence=True)))
 def test_round_trip(original: ContextRecord) -> None:
     copy = decode_record(encode_record(original))
     assert copy == original

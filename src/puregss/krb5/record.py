@@ -86,7 +86,8 @@ def encode_record(record: ContextRecord) -> bytes:
     if record.renew_till:
         bits |= _RENEW_TILL
         variable.append(_TIME.pack(*_parted(record.renew_till)))
-    if recv.bitmap != _unbroken(recv.next):
+    expected = recv.next % ROUND
+    if recv.bitmap != _unbroken(expected):
         bits |= _BITMAP
         variable.append(recv.bitmap.to_bytes(8, "big"))
     acceptor = _encode_principal(record.acceptor, with_realm=True)
@@ -103,7 +104,7 @@ def encode_record(record: ContextRecord) -> bytes:
         *_parted(record.endtime),
         record.send_seq,
         recv.base,
-        recv.next % ROUND,
+        expected,
     )
     return fixed + b"".join(variable)
 
