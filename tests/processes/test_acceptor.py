@@ -32,7 +32,7 @@ def test_messages_are_answered_by_workers_that_are_other_processes(topology: Top
             assert client.say(b"who?") is not None
         assert pids == set(service.worker_pids)
         assert os.getpid() not in pids
-        assert service.count(What.HELD) == 4
+        eventually(lambda: service.count(What.HELD) == 4)
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)
