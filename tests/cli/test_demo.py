@@ -23,7 +23,9 @@ def test_every_message_comes_back_from_another_process(topology: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "5 of 5 contexts established" in result.stdout
     assert "100 messages" in result.stdout
-    rows = re.findall(r"(\w+)@EXAMPLE\.TEST +│ aes\S+ \(18\) │ (\d+) +│ (\d+) +│ +20 │ +[\d,]+ │ done", result.stdout)
+    rows = re.findall(
+        r"(\w+)@EXAMPLE\.TEST +│ aes256-cts-hmac-sha1-96 │ (\d+) +│ (\d+) +│ +20 │ +[\d,]+ │ done", result.stdout
+    )
     assert len(rows) == 5
     accepted, held = {row[1] for row in rows}, {row[2] for row in rows}
     assert len(accepted) == 1
@@ -35,12 +37,9 @@ def test_every_message_comes_back_from_another_process(topology: str) -> None:
 def test_a_killed_worker_costs_what_it_held_and_nothing_else(topology: str) -> None:
     result = demo("--clients", "8", "--messages", "10", "--topology", topology, "--kill-worker")
     assert result.returncode == 0, result.stdout + result.stderr
-    found = re.search(r"worker (\d+) was killed: (\d+) connections it held.*, (\d+) contexts it had not", result.stdout)
-    assert found
-    killed, lost, reclaimed = found.groups()
-    assert (lost, reclaimed) == ("2", "2")
-    assert result.stdout.count(f"lost with {killed}") == 2
-    assert result.stdout.count(f"done, reclaimed from {killed}") == 2
+    assert re.search(r"worker \d+ was killed: 2 connections it held .* 2 contexts it had not", result.stdout)
+    assert result.stdout.count("│ lost ") == 2
+    assert result.stdout.count("│ done, reclaimed ") == 2
     assert "6 of 8 clients finished" in result.stdout
     assert "FAILED" not in result.stdout
 

@@ -114,7 +114,7 @@ class Worker:
 
     def _take(self, message: HandOff, fd: int | None) -> None:
         # It may be of another family; asking the kernel takes three calls, and octets pass all the same.
-        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=fd) if fd is not None else None
+        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd) if fd is not None else None
         if client is None and not message.relayed:
             self.tell(Refused(message.connection, "its socket did not arrive; the worker has too many files open"))
             return

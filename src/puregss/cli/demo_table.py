@@ -11,13 +11,16 @@ def table(state: DemoState) -> Table:
     """One row for each client."""
     title = f"front {state.front_pid}, port {state.port}" if state.port else "starting the front and its workers"
     result = Table(title=title, title_justify="left")
-    for name in ("client", "principal", "enctype", "accepted by", "held by", "messages", "bytes", "state"):
-        result.add_column(name, justify="right" if name in ("client", "messages", "bytes") else "left", no_wrap=True)
+    for name in ("client", "principal", "enctype", "accepted\nby", "held\nby", "messages", "bytes", "state"):
+        # On a narrow terminal the long texts give way; the numbers are what the demo is about.
+        long = name in ("principal", "enctype", "state")
+        number = name in ("client", "messages", "bytes")
+        result.add_column(name, justify="right" if number else "left", no_wrap=not long, overflow="ellipsis")
     for row in state.rows:
         result.add_row(
             str(row.number),
             row.principal,
-            row.enctype,
+            row.enctype.partition(" ")[0],
             pid(row.accepted_by),
             pid(row.held_by) or ("front" if row.accepted_by and not row.lost_with else ""),
             str(row.messages),
@@ -30,10 +33,15 @@ def table(state: DemoState) -> Table:
 def describe(row: ClientRow) -> str:
     """How a client fares, in a word or two."""
     if row.lost_with:
-        return f"lost with {row.lost_with}"
+        return "lost"
     if row.state == "failed":
         return f"failed: {row.detail}"
-    return f"{row.state}, reclaimed from {row.reclaimed_from}" if row.reclaimed_from else row.state
+    return f"{row.state}, reclaimed" if row.reclaimed_from else row.state
+
+
+def count(number: int, noun: str) -> str:
+    """`1 connection`, `2 connections`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def pid(number: int) -> str:
@@ -58,7 +66,7 @@ def summary(state: DemoState, seconds: float) -> list[str]:
         reclaimed = sum(1 for row in rows if row.reclaimed_from == state.killed)
         lost = sum(1 for row in rows if row.lost_with == state.killed)
         lines.append(
-            f"worker {state.killed} was killed: {lost} connections it held were lost with it, "
-            f"{reclaimed} contexts it had not acknowledged were reclaimed and went to another worker"
+            f"worker {state.killed} was killed: {count(lost, 'connection')} it held went down with it; "
+            f"{count(reclaimed, 'context')} it had not acknowledged came back to the front and went to another worker"
         )
     return lines
