@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,3 +190,12 @@ def test_states_are_noticed(realm: Realm) -> None:
     assert "credentials have been revoked" in attempt(realm, "kinit", "alice", input=f"{PASSWORD}\n").stderr
     realm.ccache("alice", lifetime=-600)
     assert "expired" in attempt(realm, "kvno", "host/localhost").stderr.lower()
+
+
+def test_from_a_shell() -> None:
+    command = [sys.executable, "-c", "from puregss.cli.realm import realm; realm()", "--user", "alice:secret"]
+    script = "kvno host/localhost && kdestroy && echo secret | kinit alice && klist -k"
+    done = subprocess.run([*command, "--", "sh", "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "host/localhost@EXAMPLE.TEST: kvno = 1" in done.stdout
+    assert "1 host/localhost@EXAMPLE.TEST" in done.stdout

@@ -20,8 +20,10 @@ from puregss.krb5.ccache import CachedTicket, decode_ccache
 from puregss.krb5.kdc_exchange_as import as_exchange
 from puregss.krb5.keytab import decode_keytab
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
+from puregss.krb5.messages.kdc import AS_REQ, KdcReq, KdcReqBody, encode_kdc_req, encode_kdc_req_body
 from puregss.krb5.messages.ticket import TicketFlag, decode_enc_ticket_part, decode_ticket
 from puregss.krb5.preauth import Password
+from puregss.krb5.principal import Principal
 from puregss.realm import Policy, Realm
 from puregss.system.clock import SystemClock
 from puregss.system.world import SystemWorld
@@ -230,6 +232,15 @@ def test_threads_may_change_the_realm_while_it_answers(realm: Realm) -> None:
     finally:
         stop.set()
         thread.join()
+
+
+def test_what_no_datagram_can_carry_goes_over_tcp(realm: Realm) -> None:
+    """The KRB-ERROR repeats the names of the request, so it is as long as that."""
+    name = Principal(("x" * 33000,), realm.name)
+    body = KdcReqBody(0, name, realm.name, name, 0, 1, (18,))
+    request = encode_kdc_req(KdcReq(AS_REQ, (), encode_kdc_req_body(body)))
+    codes = [decode_krb_error(realm.answer(request, datagram) or b"").error_code for datagram in (False, True)]
+    assert codes == [KrbErrorCode.KDC_ERR_C_PRINCIPAL_UNKNOWN, KrbErrorCode.KRB_ERR_RESPONSE_TOO_BIG]
 
 
 def test_answers_are_messages_of_kerberos(realm: Realm) -> None:

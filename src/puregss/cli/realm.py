@@ -72,7 +72,8 @@ def realm(
     The realm's KDC listens on loopback until COMMAND ends. KRB5_CONFIG, KRB5CCNAME and KRB5_KTNAME lead programs
     of MIT, Heimdal and puregss to it. The exit status is COMMAND's.
 
-        puregss realm --user alice:secret --service HTTP/localhost -- kvno HTTP/localhost
+    \b
+        puregss realm --user alice:secret -- kvno host/localhost
     """
     try:
         with Realm(name, port=port, enctypes=enctypes) as realm:

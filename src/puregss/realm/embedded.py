@@ -41,6 +41,7 @@ from puregss.realm.trust import Neighbourhood
 
 KDC_UNREACHABLE = MINOR_BASE + 156
 REALM_UNKNOWN = MINOR_BASE + 154
+MAX_DATAGRAM = 65507  # what IPv4 carries over UDP
 MINTED_FLAGS = TicketFlag.FORWARDABLE | TicketFlag.PROXIABLE | TicketFlag.RENEWABLE | TicketFlag.PRE_AUTHENT
 
 
@@ -286,8 +287,8 @@ class Realm:
             return None
         now = self.now()
         reply = handle(self._state, request, now)
-        limit = self.faults.datagram_limit
-        if datagram and reply is not None and limit is not None and len(reply) > limit:
+        limit = MAX_DATAGRAM if self.faults.datagram_limit is None else self.faults.datagram_limit
+        if datagram and reply is not None and len(reply) > limit:
             return krb_error(self._state, Refusal(KrbErrorCode.KRB_ERR_RESPONSE_TOO_BIG, "ask again over TCP"), now)
         return reply
 

@@ -14,6 +14,7 @@ from puregss.wire.der import application
 
 _REQUESTS = (application(AS_REQ), application(TGS_REQ))
 _MICROSECONDS = 1_000_000
+_LONGEST_TEXT = 300  # texts repeat names, and names may be long
 
 
 def handle(state: RealmState, request: bytes, now: float) -> bytes | None:
@@ -64,7 +65,7 @@ def krb_error(state: RealmState, refusal: Refusal, now: float, body: KdcReqBody 
             susec=int(now % 1 * _MICROSECONDS),
             server=server,
             client=client,
-            e_text=refusal.text,
+            e_text=refusal.text[:_LONGEST_TEXT],
             e_data=refusal.e_data or None,
         )
     )
