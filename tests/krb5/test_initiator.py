@@ -321,6 +321,16 @@ def test_the_third_leg_must_repeat_the_acceptors_number() -> None:
     assert not second.complete
 
 
+def test_an_echo_of_the_reply_is_no_third_leg() -> None:
+    """It is sealed with the right key and has the right number; whoever sends it back need not know the key."""
+    second = acceptor()
+    reply = finish(second.step(finish(initiator(flags=MUTUAL | DCE).step(None))))
+    with pytest.raises(InvalidTokenError, match="echo") as caught:
+        finish(second.step(reply))
+    assert caught.value.minor == KrbErrorCode.KRB_AP_ERR_MUT_FAIL.minor
+    assert not second.complete
+
+
 @pytest.mark.parametrize("flags", [MUTUAL, MUTUAL | DCE], ids=["mutual", "dce"])
 def test_every_altered_octet_of_an_answer_is_refused_or_changes_nothing(flags: RequirementFlag) -> None:
     """Each time a new initiator, for the ticket's answer is bound to its request."""

@@ -264,9 +264,10 @@ class Acceptor:
         complaint = "the initiator's AP-REP is not sealed with the ticket's session key, or was altered"
         sealed = decode_ap_rep(message).enc_part
         part = decode_enc_ap_rep_part(open_sealed(sealed, request.session_key, AP_REP_USAGE, complaint))
-        if part.seq_number != own:
+        # The acceptor's own AP-REP has the number too, and a subkey: it must not pass when it is sent back.
+        if part.seq_number != own or part.subkey is not None:
             raise InvalidTokenError(
-                "the initiator's AP-REP does not repeat the acceptor's sequence number; it belongs to another exchange",
+                "the initiator's AP-REP does not answer the acceptor's; it belongs to another exchange, or is an echo",
                 minor=KrbErrorCode.KRB_AP_ERR_MUT_FAIL.minor,
             )
         self._establish(request, own, subkey)
