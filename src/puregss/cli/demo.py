@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -92,8 +93,8 @@ def play(stage: Stage, messages: int, kill_worker: bool) -> None:
 def kill_one(stage: Stage, messages: int) -> None:
     """Kill a worker that holds the contexts of some clients while others are on their way to it.
 
-    It is stopped first, so that what the front hands to it stays unacknowledged: the clients of the
-    second half get there, or to another worker, in the meantime.
+    The workers that hold contexts are stopped first, so that what the front hands to them stays
+    unacknowledged; then one of them is killed, and the others go on.
     """
     state = stage.state
     half = (len(state.rows) + 1) // 2
@@ -102,11 +103,22 @@ def kill_one(stage: Stage, messages: int) -> None:
     if not stage.wait(lambda: all(row.state == "waiting" and row.held_by for row in first)):
         state.troubles.append("the clients did not come to the middle of their messages, so no worker was killed")
         return
-    victim = first[0].held_by
-    os.kill(victim, signal.SIGSTOP)
-    stage.start_clients(second, None)
-    stage.wait(lambda: all(row.sent_to or row.state in ENDED for row in second))
-    os.kill(victim, signal.SIGKILL)
+    stopped = {row.held_by for row in first}
+    try:
+        signal_all(stopped, signal.SIGSTOP)
+        stage.start_clients(second, None)
+        stage.wait(lambda: all(row.sent_to or row.state in ENDED for row in second))
+        victim = max(stopped, key=lambda pid: sum(row.sent_to == pid for row in second))
+        os.kill(victim, signal.SIGKILL)
+    finally:
+        signal_all(stopped, signal.SIGCONT)
     state.killed = victim
     stage.wait(lambda: not any(row.held_by == victim for row in state.rows))
     stage.go()
+
+
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
