@@ -16,6 +16,7 @@ from puregss import (
     SecurityContext,
     import_context,
 )
+from puregss.gss.context import PrfKey
 from puregss.gss.interchange import RawFormat
 from tests.interop.party import Facts, PeerError, serve
 
@@ -87,6 +88,10 @@ class PureLibrary:
     def wrap_size_limit(self, number: int, size: int, confidential: bool) -> int:
         with _statuses():
             return self._contexts[number].get_wrap_size_limit(size, confidential)
+
+    def pseudo_random(self, number: int, key: int, data: bytes, length: int) -> bytes:
+        with _statuses():
+            return self._contexts[number].pseudo_random(length, data, PrfKey(key))
 
     def facts(self, number: int) -> Facts:
         with _statuses():
