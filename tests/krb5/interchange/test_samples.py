@@ -52,7 +52,7 @@ PAIRS = [
 def test_no_sample_is_left_out() -> None:
     assert len(NAMES) == len(list(TOKENS.glob("*.hex"))) == 71
     assert len(WHOLE) == 42
-    assert len(PAIRS) == 20
+    assert len(PAIRS) == 19
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -140,13 +140,12 @@ def test_every_cut_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_flipped_bit_ends_in_a_context_or_an_error(name: str) -> None:
+def test_every_altered_octet_ends_in_a_context_or_an_error(name: str) -> None:
     decode, token = format_of(name).decode, sample(name)
     for place in range(len(token)):
-        for bit in range(8):
-            flipped = token[:place] + bytes((token[place] ^ 1 << bit,)) + token[place + 1 :]
+        for mask in (0x01, 0x80, 0xFF):
             try:
-                record = decode(flipped)
+                record = decode(token[:place] + bytes((token[place] ^ mask,)) + token[place + 1 :])
             except GSSError:
                 continue
             assert decode_record(encode_record(record)) == record
