@@ -37,9 +37,14 @@ def main(url: str, tokens: str, line_file: str, number: str, count: str, key_fil
     domain = TransferDomain.from_url(url, key_file)
     with open(line_file, "r+b") as file, mmap.mmap(file.fileno(), 0) as line:
         for round_number, token in enumerate(read_tokens(Path(tokens).read_bytes()), 1):
-            wait_at(line, int(number), int(count), round_number)
+            wait_at(line, int(number), int(count), 2 * round_number)
+
+            def meet(*_: object, middle: int = 2 * round_number + 1) -> None:
+                if middle % 4 == 3:  # in every other round all of them hold the opened record before any of them erases
+                    wait_at(line, int(number), int(count), middle)
+
             try:
-                domain.import_(token)
+                domain.import_(token, meet)
             except GSSError as error:
                 print(error.minor)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -15,8 +16,16 @@ RACER = Path(__file__).with_name("racer.py")
 LOST = {str(int(TransferMinor.NO_CLAIM)), str(int(TransferMinor.LOST_RACE))}
 
 
-def race_imports(url: str, folder: Path, rounds: int, key_file: str | None = None, racers: int = 2) -> Counter[str]:
-    """Export `rounds` contexts, let `racers` processes import each; what they saw. Asserts one winner a token."""
+def machine(folder: Path) -> dict[str, str]:
+    """The environment of a process on a machine of its own, as far as files go."""
+    homes = {name: folder / name.lower() for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "TMPDIR")}
+    for home in homes.values():
+        home.mkdir(parents=True, mode=0o700)
+    return os.environ | {name: str(home) for name, home in homes.items()}
+
+
+def race_imports(url: str, folder: Path, rounds: int, key_file: str | None = None, racers: int = 2) -> None:
+    """Export `rounds` contexts, let `racers` processes import each, and see one winner a token."""
     domain = TransferDomain.from_url(url, key_file)
     tokens = folder / "tokens"
     exported = [domain.export(FakeContext(expiry=1e11), ttl=600) for _ in range(rounds)]
@@ -29,6 +38,7 @@ def race_imports(url: str, folder: Path, rounds: int, key_file: str | None = Non
             [sys.executable, str(RACER), url, str(tokens), str(line), str(number), str(racers), *keys],
             stdout=subprocess.PIPE,
             text=True,
+            env=machine(folder / f"machine{number}"),
         )
         for number in range(racers)
     ]
@@ -44,5 +54,6 @@ def race_imports(url: str, folder: Path, rounds: int, key_file: str | None = Non
         assert words.count("won") == 1, words
         assert set(words) <= LOST | {"won"}, words
         seen.update(words)
+    assert seen["won"] == rounds
+    assert seen[str(int(TransferMinor.LOST_RACE))] >= rounds // 2, "the racers did not meet: this tried nothing"
     assert domain.sweep() == 0
-    return seen

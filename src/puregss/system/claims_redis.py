@@ -53,9 +53,11 @@ class _Server:
             options = library.parse_url(self._url)
             for option in _DANGEROUS_OPTIONS:
                 options.pop(option, None)
-            return library.ConnectionPool(
+            pool = library.ConnectionPool(
                 **{"socket_timeout": _TIMEOUT, "socket_connect_timeout": _TIMEOUT, **options, "protocol": 2}
             )
+            pool.connection_class(**pool.connection_kwargs)  # connects to nothing, but knows which options there are
+            return pool
         except (ValueError, TypeError) as error:
             raise OperationUnavailableError(
                 f"{self._shown} does not name a Redis server as redis://[USER:PASSWORD@]HOST[:PORT][/NUMBER] does",
@@ -101,7 +103,7 @@ class _Server:
         """After it was sent: an error is an answer, but silence is none."""
         errors = self._errors
         text = f"the claim store {self._shown} "
-        if isinstance(error, errors.NoPermissionError):
+        if isinstance(error, (errors.NoPermissionError, errors.AuthenticationError)):
             return self._unauthorized(error)
         if isinstance(error, errors.OutOfMemoryError):
             return GSSError(text + "is full; give it more memory", minor=TransferMinor.STORE_FULL)

@@ -148,8 +148,8 @@ class Domain:
         """No token will carry this claim's name; erasing it is tidiness, not safety, so a failure is a note."""
         try:
             yield _StoreCall("erase", (name,))
-        except GSSError as second:
-            error.add_note(f"its claim could not be taken back either ({second}); it lapses by itself")
+        except Exception as second:
+            error.add_note(f"its claim could not be taken back either ({type(second).__name__}); it lapses by itself")
 
     # --- import -------------------------------------------------------------------------------
 
