@@ -28,10 +28,12 @@ from puregss.base.errors import (
     UnauthorizedError,
 )
 from puregss.base.flags import RequirementFlag
+from puregss.base.iov import IOVBufferType
 from puregss.base.names import MechType, NameType
 from puregss.base.oid import OID
-from puregss.gss.context import SecurityContext, UnwrapResult, WrapResult
+from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials
+from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context, import_context_async, reclaim_context
 from puregss.gss.world import install as _install
@@ -56,6 +58,8 @@ __all__ = [
     "ExpiredCredentialsError",
     "ExpiredTokenError",
     "GSSError",
+    "IOVBufferType",
+    "IOVResult",
     "InvalidCredentialsError",
     "InvalidTokenError",
     "MechType",
@@ -65,6 +69,7 @@ __all__ = [
     "Name",
     "NameType",
     "OperationUnavailableError",
+    "PrfKey",
     "RequirementFlag",
     "SecurityContext",
     "SupplementaryError",

@@ -24,7 +24,8 @@ from puregss.base.errors import (
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
 from puregss.base.oid import OID
-from puregss.gss.context import PrfKey, SecurityContext, UnwrapResult
+from puregss.gss.context import SecurityContext
+from puregss.gss.messages import PrfKey, UnwrapResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context, import_context_async, reclaim_context
 from puregss.transfer.claims import MemoryStore

@@ -16,7 +16,7 @@ from puregss import (
     SecurityContext,
     import_context,
 )
-from puregss.gss.context import PrfKey
+from puregss.gss.messages import PrfKey
 from puregss.gss.interchange import RawFormat
 from tests.interop.party import Facts, PeerError, serve
 

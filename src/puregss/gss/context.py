@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from threading import Lock
-from typing import Literal, NamedTuple, NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from puregss.base import era
 from puregss.base.bindings import ChannelBindings
@@ -15,7 +14,6 @@ from puregss.base.errors import (
     InvalidTokenError,
     MissingContextError,
     OperationUnavailableError,
-    SupplementaryError,
 )
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Establishment, MechanismContext
@@ -27,9 +25,9 @@ from puregss.gss.credentials import Credentials
 from puregss.gss.domains import AsyncDomain, Exporter, Importer
 from puregss.gss.driver import run, run_async
 from puregss.gss.interchange import RawFormat, export_raw
+from puregss.gss.messages import MessageCalls
 from puregss.gss.name import Name
 from puregss.gss.world import World
-from puregss.kcrypto.enctypes import enctype_name
 from puregss.krb5.acceptor import Acceptor
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
@@ -42,29 +40,7 @@ DEFAULT_FLAGS = (
 LIFETIME_SKEW = 300.0  # seconds that clocks may differ, where lifetimes are enforced (RFC 4120 §8.2)
 
 
-class WrapResult(NamedTuple):
-    """What `wrap` gives: the token for the peer, and whether it is confidential."""
-
-    message: bytes
-    encrypted: bool
-
-
-class UnwrapResult(NamedTuple):
-    """What `unwrap` gives: the peer's message, whether it was confidential, the quality of protection (0)."""
-
-    message: bytes
-    encrypted: bool
-    qop: int
-
-
-class PrfKey(IntEnum):
-    """RFC 4401 §2: which key `pseudo_random` uses: that of the whole exchange, or the initiator's alone."""
-
-    full = 0
-    partial = 1
-
-
-class SecurityContext:
+class SecurityContext(MessageCalls):
     """A security context, held by this process alone.
 
     With `name` it initiates towards that peer, without it accepts; `usage` says so explicitly.
@@ -250,11 +226,16 @@ class SecurityContext:
             raise self._no_context()
         return live
 
-    def _protecting(self) -> MechanismContext:
+    def _protecting(self) -> KerberosContext:
         """The live mechanism context for a per-message call, which alone may be refused for age."""
         if self._deadline is not None and self._world.clock.now() > self._deadline:
             raise ExpiredContextError("the context's lifetime is over; establish a new one with a fresh ticket")
-        return self._context()
+        return self._kerberos()
+
+    def _kerberos(self) -> KerberosContext:
+        context = self._context()
+        assert isinstance(context, KerberosContext)
+        return context
 
     def _no_context(self) -> GSSError:
         try:
@@ -321,65 +302,10 @@ class SecurityContext:
         return self._context().flags
 
     @property
-    def enctype(self) -> str:
-        """The encryption type that protects the messages, such as `aes256-cts-hmac-sha1-96`."""
-        return enctype_name(self._kerberos().dangerous_session_key().enctype).partition(" ")[0]
-
-    @property
     def delegated_creds(self) -> Credentials | None:
         """What an accepted peer delegated, or None."""
         self._context()
         return self._delegated
-
-    def _kerberos(self) -> KerberosContext:
-        context = self._context()
-        assert isinstance(context, KerberosContext)
-        return context
-
-    # Per-message calls (RFC 2743 §2.3)
-
-    def wrap(self, message: bytes, encrypt: bool) -> WrapResult:
-        """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
-        return WrapResult(self._protecting().wrap(message, encrypt), encrypt)
-
-    def unwrap(self, message: bytes) -> UnwrapResult:
-        """GSS_Unwrap: the peer's message out of its token.
-
-        BadMICError or InvalidTokenError for a token that is not the peer's or was altered; a
-        SupplementaryError (with `result`) for a sound one that is a duplicate, old or out of order.
-        """
-        try:
-            plain, encrypted = self._protecting().unwrap(message)
-        except SupplementaryError as error:
-            plain, encrypted = error.result
-            error.result = UnwrapResult(plain, encrypted, 0)
-            raise
-        return UnwrapResult(plain, encrypted, 0)
-
-    def get_signature(self, message: bytes) -> bytes:
-        """GSS_GetMIC: a token that vouches for `message` without containing it."""
-        return self._protecting().get_mic(message)
-
-    def verify_signature(self, message: bytes, mic: bytes) -> int:
-        """GSS_VerifyMIC: returns the quality of protection (0). Errors as for `unwrap`."""
-        self._protecting().verify_mic(message, mic)
-        return 0
-
-    def get_wrap_size_limit(self, desired_output_size: int, encrypted: bool = True) -> int:
-        """GSS_Wrap_size_limit: the longest message in bytes whose token fits into `desired_output_size`."""
-        return self._context().wrap_size_limit(desired_output_size, encrypted)
-
-    def pseudo_random(self, length: int, seed: bytes, key: PrfKey = PrfKey.full) -> bytes:
-        """GSS_Pseudo_random (RFC 4401, RFC 4402): `length` octets from `seed` that only the two peers can compute."""
-        return self._context().pseudo_random(key, seed, length)
-
-    def dangerous_session_key(self) -> tuple[str, bytes]:
-        """The encryption type and the octets of the key that protects the messages.
-
-        For protocols that key themselves from the context (SMB, DCE/RPC); whoever has it reads everything.
-        """
-        key = self._kerberos().dangerous_session_key()
-        return self.enctype, key.dangerous_material()
 
     def process_token(self, token: bytes) -> NoReturn:
         """GSS_Process_context_token (RFC 2743 §2.2.4). Always InvalidTokenError.
@@ -389,17 +315,6 @@ class SecurityContext:
         """
         self._context()
         raise InvalidTokenError("Kerberos contexts take no tokens but those of establishment and messages")
-
-    def encrypt(self, message: bytes) -> bytes:
-        """`wrap` with confidentiality, the token alone."""
-        return self.wrap(message, True).message
-
-    def decrypt(self, message: bytes) -> bytes:
-        """`unwrap` for messages that must have been confidential; InvalidTokenError if one was not."""
-        result = self.unwrap(message)
-        if not result.encrypted:
-            raise InvalidTokenError("the peer's message was protected, but not confidential")
-        return result.message
 
     # Transfer (RFC 2743 §2.2.8)
 
