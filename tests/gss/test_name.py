@@ -71,3 +71,8 @@ def test_a_users_own_list_decides_alone(world: World, monkeypatch: pytest.Monkey
     monkeypatch.setattr(World, "welcome_principals", lambda *_: {"alice@OTHER.TEST"})
     assert Name("alice@OTHER.TEST", NameType.kerberos_principal).userok("bob")
     assert not Name("bob").userok("bob")
+
+
+def test_attributes_are_of_mechanism_names(world: World) -> None:
+    assert not Name("alice").attributes
+    assert Name("alice").canonicalize().attributes["urn:ietf:kerberos:nameattr-realm"].values == (b"EXAMPLE.TEST",)

@@ -286,8 +286,9 @@ class SecurityContext(MessageCalls):
 
     @property
     def initiator_name(self) -> Name:
-        """The initiator's mechanism name."""
-        return Name.of_principal(self._kerberos().initiator_name)
+        """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
+        context = self._kerberos()
+        return Name.of_principal(context.initiator_name, context.authdata)
 
     @property
     def target_name(self) -> Name:

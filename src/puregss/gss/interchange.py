@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
-from puregss.base.errors import GSSError, InvalidTokenError, OperationUnavailableError
+from puregss.base.errors import BadMechanismError, GSSError, InvalidTokenError, OperationUnavailableError
 from puregss.base.mechanism import MechanismContext
 from puregss.base.names import MechType
 from puregss.base.ports import Entropy
@@ -66,6 +66,9 @@ def export_raw(source: MechanismContext, format: str, now: float) -> bytes:
     with source.lock:
         try:
             token = encode(decode_record(source.encode()))
+        except OperationUnavailableError as error:
+            error.minor = TransferMinor.NOT_TRANSFERABLE
+            raise
         except GSSError:
             raise
         except Exception as error:
@@ -92,7 +95,10 @@ def import_raw(token: bytes, format: str, entropy: Entropy) -> KerberosContext:
     try:
         record = decode(token)
     except InvalidTokenError as error:
-        error.minor = error.minor or TransferMinor.NOT_A_TOKEN
+        error.minor = TransferMinor.NOT_A_TOKEN
+        raise
+    except (OperationUnavailableError, BadMechanismError) as error:
+        error.minor = TransferMinor.NOT_TRANSFERABLE
         raise
     return KerberosContext(record, entropy)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from puregss.base.errors import BadMechanismError, BadNameError, MechanismNameRequiredError
 from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
 from puregss.gss.world import World
 from puregss.krb5 import name as kerberos
+from puregss.krb5.messages.fields import AuthorizationData
+from puregss.krb5.name_attributes import NameAttribute, attributes_of
 from puregss.krb5.principal import Principal
 
 
@@ -18,7 +22,7 @@ class Name:
     name). `token` is an exported name (RFC 2743 §3.2) instead of both.
     """
 
-    __slots__ = ("_principal", "_text", "_type")
+    __slots__ = ("_authdata", "_principal", "_text", "_type")
 
     def __init__(
         self, base: str | bytes | None = None, name_type: OID | None = None, *, token: bytes | None = None
@@ -28,6 +32,7 @@ class Name:
         if name_type == NameType.export:
             token, base = (base.encode() if isinstance(base, str) else base), None
         self._principal: Principal | None = None
+        self._authdata: AuthorizationData = ()
         if token is not None:
             self._principal = kerberos.import_exported_name(token)
             self._text, self._type = str(self._principal), NameType.kerberos_principal
@@ -37,10 +42,11 @@ class Name:
             self._type = name_type or NameType.user
 
     @classmethod
-    def of_principal(cls, principal: Principal) -> Name:
-        """The mechanism name for a principal."""
+    def of_principal(cls, principal: Principal, authdata: AuthorizationData = ()) -> Name:
+        """The mechanism name for a principal, and what its ticket says about it."""
         name = cls(str(principal), NameType.kerberos_principal)
         name._principal = principal
+        name._authdata = authdata
         return name
 
     @property
@@ -52,6 +58,14 @@ class Name:
     def is_mechanism_name(self) -> bool:
         """Whether this is an MN (RFC 2743 §1.1.5)."""
         return self._principal is not None
+
+    @property
+    def attributes(self) -> Mapping[str, NameAttribute]:
+        """GSS_Inquire_name, GSS_Get_name_attribute (RFC 6680 §7.4, §7.5): attributes by name.
+
+        Only the name of an accepted initiator has those of a ticket; one that is no mechanism name has none.
+        """
+        return {} if self._principal is None else attributes_of(self._principal, self._authdata)
 
     def canonicalize(self, mech: OID = MechType.kerberos, *, world: World | None = None) -> Name:
         """GSS_Canonicalize_name (RFC 2743 §2.4.14): this name as `mech` understands it."""
