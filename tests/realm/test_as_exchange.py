@@ -191,6 +191,21 @@ def test_enterprise_names_and_aliases(state: RealmState) -> None:
         assert held.reply.client == inside(state, held).client == expected
 
 
+def test_nobody_is_renamed_unasked_or_in_another_realms_name(state: RealmState) -> None:
+    """An enterprise name needs `canonicalize`, and a request in another realm's name is not for this KDC.
+
+    Else one of our users would get a ticket that says another realm vouched for them.
+    """
+    key = password_key(state, "alice", PASSWORD)
+    name = Principal(("alice@EXAMPLE.TEST",), REALM, PrincipalNameType.ENTERPRISE)
+    assert refused(state, as_req(state, name, (timestamp(key),))).code == Code.KDC_ERR_C_PRINCIPAL_UNKNOWN
+    shared = tgs_principal(REALM, "OTHER.TEST")
+    state.database.add_shared(shared, state.database.tgs.newest.keys)
+    options = KdcOption.CANONICALIZE
+    request = as_req(state, name, (timestamp(key),), realm="OTHER.TEST", server=shared, kdc_options=options)
+    assert refused(state, request).code == Code.KDC_ERR_C_PRINCIPAL_UNKNOWN
+
+
 def test_sends_clients_of_a_known_realm_there(state: RealmState) -> None:
     """RFC 6806 §7."""
     state.neighbourhood.neighbours["OTHER.TEST"] = Neighbourhood("OTHER.TEST")

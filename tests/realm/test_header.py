@@ -19,6 +19,7 @@ from puregss.krb5.messages.kdc import KdcReqBody as Body
 from puregss.krb5.messages.ticket import decode_ticket, encode_ticket
 from puregss.krb5.principal import Principal
 from puregss.realm.state import RealmState
+from puregss.realm.tickets import mint
 from tests.realm.client import (
     NONCE,
     NOW,
@@ -30,7 +31,7 @@ from tests.realm.client import (
     refusal,
     tgs_req,
 )
-from tests.realm.states import HOST, REALM, TGS, make_state
+from tests.realm.states import ALICE, HOST, REALM, TGS, make_state
 
 HERE = (HostAddress(2, b"\x7f\0\0\1"),)
 
@@ -102,3 +103,12 @@ def _with_ticket(held: Held, ticket: Any) -> Held:
 def test_refuses_expired_tickets(state: RealmState, tgt: Held) -> None:
     assert refusal(state, tgt, HOST, tgt.part.endtime) == Code.KRB_AP_ERR_TKT_EXPIRED
     assert ask(state, tgt, HOST, tgt.part.endtime - 1).part.endtime == tgt.part.endtime
+
+
+def test_refuses_tickets_whose_time_has_not_come(state: RealmState, tgt: Held) -> None:
+    """Not postdated, but from a KDC whose clock is ahead."""
+    grant, ticket = mint(state, ALICE, TGS, state.database.tgs, NOW + 301, 600, 0)
+    early = Held(tgt.reply._replace(ticket=ticket), tgt.part, grant.session_key)
+    assert refusal(state, early, HOST) == Code.KRB_AP_ERR_TKT_NYV
+    grant, ticket = mint(state, ALICE, TGS, state.database.tgs, NOW + 299, 600, 0)
+    assert ask(state, Held(tgt.reply._replace(ticket=ticket), tgt.part, grant.session_key), HOST).server == HOST

@@ -133,6 +133,14 @@ def test_postdating_and_validating(state: RealmState, tgt: Held, able: Held) -> 
     assert refusal(state, able, HOST, from_=start) == Code.KDC_ERR_CANNOT_POSTDATE
 
 
+def test_no_postdated_ticket_outlives_what_may_be_renewed(state: RealmState, able: Held) -> None:
+    start = NOW + 3 * DAY - HOUR
+    held = ask(state, able, HOST, kdc_options=KdcOption.POSTDATED, from_=start)
+    assert (held.part.starttime, held.part.endtime) == (start, able.part.renew_till)
+    after = NOW + 3 * DAY
+    assert refusal(state, able, HOST, kdc_options=KdcOption.POSTDATED, from_=after) == Code.KDC_ERR_NEVER_VALID
+
+
 def test_a_postdated_tgt_is_of_no_use_before_it_is_validated(state: RealmState) -> None:
     start = NOW + HOUR
     held = log_in(state, "alice", PASSWORD, kdc_options=KdcOption.POSTDATED, from_=start)

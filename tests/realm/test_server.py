@@ -165,6 +165,20 @@ def test_connections_are_bounded(server: Server) -> None:
     assert datagram(server, b"hello") == b"Uhello"
 
 
+def test_datagrams_that_wait_for_an_answer_are_bounded(
+    server: Server, faults: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "MAX_PENDING_DATAGRAMS", 2)
+    faults.delay = 0.1
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(0.3)
+        for _ in range(5):
+            client.sendto(b"x", (LOOPBACK, server.port))
+        assert [client.recv(10), client.recv(10)] == [b"Ux", b"Ux"]
+        with pytest.raises(TimeoutError):
+            client.recv(10)
+
+
 def test_delay_holds_up_each_answer_by_itself(server: Server, faults: Faults) -> None:
     with faults.during(delay=0.2), pytest.raises(TimeoutError):
         datagram(server, b"hello", timeout=0.05)

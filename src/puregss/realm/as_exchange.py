@@ -37,7 +37,7 @@ def answer_as_req(state: RealmState, request: KdcReq, body: KdcReqBody, octets: 
     entry, client = _find_client(state, body)
     server = body.server
     target = None if server is None else state.database.find(server)
-    if server is None or target is None or not target.server:
+    if server is None or target is None:
         raise Refusal(KrbErrorCode.KDC_ERR_S_PRINCIPAL_UNKNOWN, f"{server} is not in the realm {state.realm}")
     if entry.revoked:
         raise Refusal(KrbErrorCode.KDC_ERR_CLIENT_REVOKED, f"{entry.principal} has been revoked")
@@ -75,7 +75,8 @@ def _find_client(state: RealmState, body: KdcReqBody) -> tuple[Entry, Principal]
         raise Refusal(KrbErrorCode.KDC_ERR_C_PRINCIPAL_UNKNOWN, "the request names no client")
     canonicalize = bool(body.kdc_options & KdcOption.CANONICALIZE)
     wanted = client
-    if client.name_type == PrincipalNameType.ENTERPRISE and len(client.components) == 1:
+    enterprise = client.name_type == PrincipalNameType.ENTERPRISE and len(client.components) == 1
+    if canonicalize and enterprise and client.realm == state.realm:
         name, _, realm = client.components[0].rpartition("@")
         wanted = Principal((name,), realm) if name else Principal(client.components, state.realm)
     if wanted.realm != state.realm and canonicalize and state.neighbourhood.path(wanted.realm):

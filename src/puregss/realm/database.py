@@ -24,13 +24,12 @@ class KeyVersion:
 class Entry:
     """One principal. The newest key version comes first; the older ones still open old tickets.
 
-    `client` says whether it may authenticate to the AS, `server` whether tickets for it are issued.
+    `client` says whether it may authenticate to the AS.
     """
 
     principal: Principal
     versions: list[KeyVersion]
     client: bool = True
-    server: bool = True
     require_preauthentication: bool = True
     ok_as_delegate: bool = False
     revoked: bool = False
@@ -75,7 +74,6 @@ class Database:
         *,
         enctypes: Sequence[int] | None = None,
         client: bool = True,
-        server: bool = True,
         require_preauthentication: bool = True,
     ) -> Entry:
         """Enter a principal with a password, or with random keys. BadNameError if there is one of that name."""
@@ -84,7 +82,6 @@ class Database:
             principal,
             [KeyVersion(1, keys)],
             client=client,
-            server=server,
             require_preauthentication=require_preauthentication,
         )
         self._enter(principal, entry)

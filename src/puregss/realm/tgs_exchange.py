@@ -90,7 +90,7 @@ def _target(state: RealmState, body: KdcReqBody, now: int) -> Target:
 def _find_server(state: RealmState, server: Principal, *, canonicalize: bool) -> Entry:
     """The server, or the TGS of a realm on the way to it."""
     entry = state.database.find(server) if server.realm == state.realm else None
-    if entry is not None and entry.server:
+    if entry is not None:
         return entry
     realm: str | None = None
     if server.is_tgs:
