@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 BLOCK: Final = 16
 ZERO_BLOCK: Final = bytes(BLOCK)
+_MODE: Final = CBC(ZERO_BLOCK)
 _PADDING: Final = [bytes(n) for n in range(BLOCK)]
 
 LARGE: Final = 1 << 15
@@ -40,7 +41,7 @@ class CtsEncryptor:
     __slots__ = ("_chain", "_cipher")
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._cipher = Cipher(algorithm, CBC(ZERO_BLOCK)).encryptor()
+        self._cipher = Cipher(algorithm, _MODE).encryptor()
         self._chain = ZERO_BLOCK
 
     def encrypt(self, block: bytes, message: bytes, trailer: bytes) -> tuple[bytes, bytes, bytes]:
@@ -66,7 +67,7 @@ class CtsDecryptor:
     __slots__ = ("_cipher",)
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._cipher = Cipher(algorithm, CBC(ZERO_BLOCK)).decryptor()
+        self._cipher = Cipher(algorithm, _MODE).decryptor()
 
     def decrypt(self, data: bytes, start: int, end: int) -> bytes:
         """Decrypt `data[start:end]`, at least 16 octets.

@@ -26,6 +26,9 @@ def n_fold(octets: bytes, size: int) -> bytes:
     return total.to_bytes(size, "big")
 
 
+_MODE = ECB()
+
+
 @lru_cache(maxsize=256)
 def _folded(constant: bytes) -> bytes:
     return n_fold(constant, 16)
@@ -33,7 +36,7 @@ def _folded(constant: bytes) -> bytes:
 
 def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) -> list[bytes]:
     """DK for a cipher of 16-octet blocks whose keys are any `size` octets; one result for each constant."""
-    encrypt = Cipher(algorithm, ECB()).encryptor().update
+    encrypt = Cipher(algorithm, _MODE).encryptor().update
     keys = []
     for constant in constants:
         block = key = encrypt(_folded(constant))
