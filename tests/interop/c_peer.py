@@ -91,7 +91,7 @@ class CLibrary:
         major: int = called(byref(minor), *arguments)
         if major & ~_CONTINUE_NEEDED:
             text = f"{self._text(major, _MAJOR_CODE)}: {self._text(minor.value, _MINOR_CODE)}"
-            raise PeerError(major, minor.value, text, output.octets() if output else None)
+            raise PeerError(major, minor.value, text, (output.octets() or None) if output else None)
         return major
 
     def _text(self, status: int, kind: int) -> str:

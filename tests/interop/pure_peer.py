@@ -12,13 +12,13 @@ from puregss import (
     GSSError,
     Name,
     NameType,
+    PrfKey,
     RequirementFlag,
     SecurityContext,
     import_context,
 )
-from puregss.gss.messages import PrfKey
 from puregss.gss.interchange import RawFormat
-from tests.interop.party import Facts, PeerError, serve
+from tests.interop.party import Facts, Iov, PeerError, serve
 
 
 @contextmanager
@@ -76,6 +76,14 @@ class PureLibrary:
         with _statuses():
             result = self._contexts[number].unwrap(token)
             return result.message, result.encrypted
+
+    def wrap_iov(self, number: int, buffers: Iov, confidential: bool) -> Iov:
+        with _statuses():
+            return list(self._contexts[number].wrap_iov(buffers, confidential).buffers)
+
+    def unwrap_iov(self, number: int, buffers: Iov) -> Iov:
+        with _statuses():
+            return list(self._contexts[number].unwrap_iov(buffers).buffers)
 
     def get_mic(self, number: int, message: bytes) -> bytes:
         with _statuses():
