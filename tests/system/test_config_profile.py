@@ -65,6 +65,18 @@ def test_final_values_keep_later_files_out(tmp_path: Path) -> None:
     assert (found.values("b", "z"), found.first("b", "w")) == (["1"], None)
 
 
+def test_braces_may_stand_alone_and_subsections_may_be_final(tmp_path: Path) -> None:
+    one = "[realms]\nR =\n# a comment\n{\nkdc = one\n}*\nempty =\nother = 1\n"
+    found = profile(tmp_path, one=one, two="[realms]\nR = {\nkdc = two\n}\n")
+    assert found.values("realms", "R", "kdc") == ["one"]
+    assert (found.first("realms", "empty"), found.first("realms", "other")) == (None, "1")
+
+
+def test_a_long_line_costs_little(tmp_path: Path) -> None:
+    with pytest.raises(GSSError, match="line 2"):
+        profile(tmp_path, conf="[a]\nx" + " " * 1_000_000 + "y\n")
+
+
 def test_missing_files_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("[a]\nx = 1\n")
     found = load_profile([tmp_path / "missing", tmp_path / "there"])
@@ -87,6 +99,9 @@ def test_includes(tmp_path: Path) -> None:
         ("[a]\nnonsense\n", "line 2 is no line"),
         ("x = 1\n", "line 1"),
         ("[a]\n}\n", "line 2"),
+        ("[a]\n{\n", "line 2"),
+        ("[a]\nb =\nc = 1\n{\n", "line 4"),
+        ("[a]\n= 1\n", "line 2"),
         ("[a]\nb = {\nx = 1\n", "a closing brace is missing"),
         ("includedir /does/not/exist\n", "/does/not/exist"),
         ("include /does/not/exist\n", "cannot be read"),

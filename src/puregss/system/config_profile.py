@@ -14,7 +14,6 @@ _LARGEST: Final = 1 << 20
 _DEEPEST_INCLUDE: Final = 10
 _MOST_FILES: Final = 200
 _SECTION: Final = re.compile(r"\[([^\]]+)\](\*?)\s*(?:[#;].*)?")
-_RELATION: Final = re.compile(r"([^\s=\"{}][^=\"{}]*?)(\*?)\s*=\s*(.*)")
 _INCLUDE: Final = re.compile(r"(includedir|include|module)\s+(.+)")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:[#;].*)?')
 _ESCAPES: Final = {"n": "\n", "t": "\t", "b": "\b"}
@@ -73,6 +72,7 @@ class _Parser:
     def __init__(self) -> None:
         self._profile = Profile()
         self._files = 0
+        self._awaited: str | None = None
 
     def parse(self, path: Path) -> Profile:
         self._read(path, 0)
@@ -95,30 +95,38 @@ class _Parser:
 
     def _line(self, text: str, where: list[str], depth: int) -> bool:
         """Take one line; `where` is the section it stands in. False if it has no meaning."""
+        awaited, self._awaited = self._awaited, None
         if match := _INCLUDE.fullmatch(text):
             self._include(match[1], Path(match[2].strip()), depth)
-        elif text[0] == "}":
-            if len(where) < 2:
-                return False
+        elif text == "{" and awaited is not None:
+            where.append(awaited)
+        elif text in ("}", "}*") and len(where) > 1:
+            if text == "}*":
+                self._profile.finalize(tuple(where))
             where.pop()
         elif len(where) < 2 and (match := _SECTION.fullmatch(text)):
             where[:] = [match[1]]
             if match[2]:
                 self._profile.finalize(tuple(where))
-        elif where and (match := _RELATION.fullmatch(text)):
-            self._relation(match, where)
         else:
-            return False
+            return bool(where) and self._relation(text, where)
         return True
 
-    def _relation(self, match: re.Match[str], where: list[str]) -> None:
-        path = (*where, match[1])
-        if match[2]:
-            self._profile.finalize(path)
-        if match[3] == "{":
-            where.append(match[1])
+    def _relation(self, text: str, where: list[str]) -> bool:
+        name, _, value = (part.strip() for part in text.partition("="))
+        final = name.endswith("*")
+        name = name.rstrip("*").rstrip()
+        if "=" not in text or not name or set(name) & set('"{}[]'):
+            return False
+        if final:
+            self._profile.finalize((*where, name))
+        if value == "{":
+            where.append(name)
+        elif value:
+            self._profile.add((*where, name), _value(value))
         else:
-            self._profile.add(path, _value(match[3]))
+            self._awaited = name  # the opening brace may stand on the next line
+        return True
 
     def _include(self, kind: str, path: Path, depth: int) -> None:
         if kind == "module":
