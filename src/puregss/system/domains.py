@@ -54,36 +54,50 @@ class TransferDomain(Domain):
         `rediss://` and `postgresql://` (a cluster; these need a domain key, from `key_file` or
         PUREGSS_TRANSFER_KEY). Nothing is opened yet. OperationUnavailableError for a URL that names none of these.
         """
-        url = url or os.environ.get(DOMAIN_VARIABLE) or "dir:"
-        scheme, colon, rest = url.partition(":")
-        shown = _without_password(url)
-        if colon and scheme in ("memory", "dir"):
+        url = url or default_url()
+        shown = without_password(url)
+        store = open_store(url)
+        if store.one_machine:
             if key_file is not None:
                 raise OperationUnavailableError(
-                    f"the transfer domain {scheme}: takes no key file; its claims never leave this machine",
+                    f"the transfer domain {shown} takes no key file; its claims never leave this machine",
                     minor=TransferMinor.UNKNOWN_DOMAIN,
                 )
-            store = _memory_store(rest) if scheme == "memory" else _directory_store(rest)
             domain = cls(store, clock, os.urandom)
-        elif rest.startswith("//") and scheme in _NETWORK_STORES:
-            blocking, awaiting = _NETWORK_STORES[scheme]
-            keys = load_domain_keys(key_file)
-            domain = cls(blocking(url, shown), clock, os.urandom, keys, awaiting(url, shown))
         else:
-            raise _unknown(url)
+            awaiting = _NETWORK_STORES[url.partition(":")[0]][1](url, shown)
+            domain = cls(store, clock, os.urandom, load_domain_keys(key_file), awaiting)
         domain.url = shown
         return domain
 
 
+def open_store(url: str) -> ClaimStore:
+    """The claim store of a domain alone: enough to prepare, list, sweep and revoke, which need no domain key."""
+    scheme, colon, rest = url.partition(":")
+    if colon and scheme == "memory":
+        return _memory_store(rest)
+    if colon and scheme == "dir":
+        return _directory_store(rest)
+    if rest.startswith("//") and scheme in _NETWORK_STORES:
+        return _NETWORK_STORES[scheme][0](url, without_password(url))
+    raise _unknown(url)
+
+
+def default_url() -> str:
+    """PUREGSS_TRANSFER_DOMAIN, or `dir:`."""
+    return os.environ.get(DOMAIN_VARIABLE) or "dir:"
+
+
 def _unknown(url: str) -> OperationUnavailableError:
     return OperationUnavailableError(
-        f"{_without_password(url)!r} is not a transfer domain: use memory:, dir:, dir:/PATH, "
+        f"{without_password(url)!r} is not a transfer domain: use memory:, dir:, dir:/PATH, "
         "redis://HOST, rediss://HOST or postgresql://HOST/DATABASE",
         minor=TransferMinor.UNKNOWN_DOMAIN,
     )
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A URL as messages may show it."""
     try:
         parts = urlsplit(url)
         if parts.password is None and "password" not in parts.query:

@@ -243,6 +243,10 @@ class Domain:
         self._store.place()
         return self._store.outstanding()
 
+    def tag(self) -> bytes:
+        """The four octets by which new claims of this domain are known, as `outstanding` names begin."""
+        return self._identity()[:DOMAIN_TAG_SIZE]
+
     def sweep(self) -> int:
         """Remove expired claims; how many there were."""
         return self._run(self._sweeping())
@@ -252,8 +256,7 @@ class Domain:
         return await self._run_async(self._sweeping())
 
     def _sweeping(self) -> _Exchange[int]:
-        tag = self._identity()[:DOMAIN_TAG_SIZE]
-        return int((yield _StoreCall("sweep", (self._milliseconds(), tag))))
+        return int((yield _StoreCall("sweep", (self._milliseconds(), self.tag()))))
 
     # --- identity and time --------------------------------------------------------------------
 

@@ -46,6 +46,11 @@ def _hkdf(secret: bytes, info: bytes) -> bytes:
     return HKDF(SHA256(), KEY_SIZE, None, info).derive(secret)
 
 
+def format_domain_key(material: bytes) -> str:
+    """The line of a key file that `parse_domain_keys` reads as this key."""
+    return base64.b64encode(material).decode()
+
+
 def parse_domain_keys(text: str, source: str) -> tuple[DomainKey, ...]:
     """The keys of a key file or of PUREGSS_TRANSFER_KEY, named by `source` in errors.
 
@@ -56,7 +61,7 @@ def parse_domain_keys(text: str, source: str) -> tuple[DomainKey, ...]:
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
     if not words:
         raise OperationUnavailableError(
-            f"{source} holds no domain key; make one with `puregss transfer init --new-key`",
+            f"{source} holds no domain key; make a file with one by `puregss transfer init --new-key FILE`",
             minor=TransferMinor.NO_DOMAIN_KEY,
         )
     return tuple(_parse_key(word, number, source) for number, word in enumerate(words, 1))
