@@ -201,7 +201,7 @@ def test_truncated_answers_over_sockets(served: Realm) -> None:
 
 
 def test_a_slow_kdc_does_not_hold_up_the_event_loop(served: Realm) -> None:
-    served.faults.delay = 0.2
+    served.faults.delay = 0.5
     world = system(served)
 
     async def both() -> float:
@@ -216,7 +216,7 @@ def test_a_slow_kdc_does_not_hold_up_the_event_loop(served: Realm) -> None:
         assert ticks > 10
         return longest
 
-    assert asyncio.run(both()) < 0.15
+    assert asyncio.run(both()) < 0.4
 
 
 # The faults themselves
