@@ -25,6 +25,7 @@ from gssapi.raw import (
     init_sec_context,
     inquire_context,
     inquire_cred,
+    inquire_sec_context_by_oid,
     krb5_export_lucid_sec_context,
     krb5_extract_authtime_from_sec_context,
     krb5_extract_authz_data_from_sec_context,
@@ -165,6 +166,12 @@ class MitLibrary:
         handle = self._contexts[number].handle
         with _statuses():
             return krb5_extract_authtime_from_sec_context(handle), krb5_get_tkt_flags(handle)
+
+    def session_key(self, number: int) -> bytes:
+        """What Windows' callers ask a context for (GSS_C_INQ_SSPI_SESSION_KEY)."""
+        oid = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5")
+        with _statuses():
+            return inquire_sec_context_by_oid(self._contexts[number].handle, oid)[0]
 
     def authdata(self, number: int, ad_type: int) -> bytes:
         """An acceptor's authorization data of one type."""

@@ -106,6 +106,16 @@ def test_there_and_back(libraries: dict[str, RemoteLibrary], library: str, peer:
         assert abs(there.lifetime - facts.lifetime) <= 310  # MIT counts an acceptor's 300 s of grace in
 
 
+@pytest.mark.parametrize("enctype", [25, 26])
+@pytest.mark.parametrize("role", ROLES)
+def test_camellia_there_and_back(libraries: dict[str, RemoteLibrary], role: str, enctype: int) -> None:
+    """Which of the C libraries MIT alone has."""
+    journey = Journey(libraries, role, "puregss", "mit", enctype)
+    for place in ("mit", "puregss", "mit"):
+        journey.move(place)
+        journey.talk()
+
+
 @pytest.mark.parametrize("enctype", AES)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("library", KINDS)
@@ -192,7 +202,9 @@ def test_the_keys_arrive_each_in_its_place(
 def test_what_mit_tells_of_a_ticket_arrives(libraries: dict[str, RemoteLibrary], role: str) -> None:
     journey = Journey(libraries, role, "puregss", "mit", 18)
     journey.move("mit")
-    assert libraries["mit"].call("ticket", journey.end.number) == libraries["mit"].call("ticket", journey.peer.number)
+    for question in ("ticket", "session_key"):
+        here, there = (libraries["mit"].call(question, end.number) for end in (journey.end, journey.peer))
+        assert here == there
 
 
 def test_authorization_data_arrives(libraries: dict[str, RemoteLibrary]) -> None:

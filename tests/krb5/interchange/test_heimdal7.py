@@ -61,6 +61,7 @@ def test_names_of_every_kind() -> None:
         (bytes.fromhex("00000093"), bytes.fromhex("00000091"), OperationUnavailableError, "half-open"),
         (bytes.fromhex("00120000002001"), bytes.fromhex("00110000002001"), InvalidTokenError, "16 are right"),
         (bytes.fromhex("00120000002001"), bytes.fromhex("00170000002001"), OperationUnavailableError, "rc4-hmac"),
+        (bytes.fromhex("00120000002001"), bytes.fromhex("00100000002001"), OperationUnavailableError, "des3-cbc-sha1"),
         (bytes.fromhex("0000000000000014"), bytes.fromhex("0000001500000014"), InvalidTokenError, "in use"),
     ],
 )
