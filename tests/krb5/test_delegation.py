@@ -188,6 +188,14 @@ def test_a_ticket_that_may_not_be_forwarded_is_not_missed(realm: Realm) -> None:
     assert DELEGATE not in first.inquire()["flags"] | second.inquire()["flags"]
 
 
+def test_a_ticket_that_does_not_fit_is_not_missed(monkeypatch: pytest.MonkeyPatch, realm: Realm) -> None:
+    """Active Directory's tickets of users in a thousand groups exceed the 16-bit length of the field."""
+    monkeypatch.setattr("puregss.krb5.initiator.encode_delegation", lambda *_: bytes(65536))
+    first, second, _, _ = establish(realm, MUTUAL | DELEGATE)
+    assert not second.delegated
+    assert DELEGATE not in first.inquire()["flags"] | second.inquire()["flags"]
+
+
 def test_an_empty_realm_is_found_out_and_remembered(realm: Realm) -> None:
     target = realm.principal("HTTP/www.example.com")
     anywhere = type(target)(target.components, "", target.name_type)

@@ -29,10 +29,11 @@ WIRE_FLAGS: Final = (
 
 _DELEGATE: Final = RequirementFlag.delegate_to_peer.value
 _NO_BINDINGS: Final = bytes(16)
+MAX_DELEGATION: Final = 0xFFFF
+"""The longest KRB-CRED, in octets, that its 16-bit length can tell."""
 _FIXED: Final = Struct("<I16sI")
 _DELEGATION: Final = Struct("<HH")
 _DELEGATION_OPTION: Final = 1
-_MAX_DELEGATION: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ def encode_checksum(value: AuthenticatorChecksum) -> bytes:
     flags = value.flags & WIRE_FLAGS & ~_DELEGATE
     if value.delegation is None:
         return _FIXED.pack(16, value.bindings_hash, flags)
-    if len(value.delegation) > _MAX_DELEGATION:
+    if len(value.delegation) > MAX_DELEGATION:
         raise OperationUnavailableError(
-            f"the ticket to delegate has {len(value.delegation)} octets, and there is room for {_MAX_DELEGATION}; "
+            f"the ticket to delegate has {len(value.delegation)} octets, and there is room for {MAX_DELEGATION}; "
             "authenticate without delegation, or ask the KDC for a ticket with less authorization data"
         )
     return (

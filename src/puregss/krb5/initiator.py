@@ -12,7 +12,13 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import KdcRequest, Steps
 from puregss.base.ports import Clock, Entropy
 from puregss.kcrypto.key import Key, random_key
-from puregss.krb5.authenticator_checksum import CHECKSUM_TYPE, AuthenticatorChecksum, encode_checksum, hash_bindings
+from puregss.krb5.authenticator_checksum import (
+    CHECKSUM_TYPE,
+    MAX_DELEGATION,
+    AuthenticatorChecksum,
+    encode_checksum,
+    hash_bindings,
+)
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.delegation import encode_delegation
@@ -175,7 +181,8 @@ class Initiator:
     ) -> Generator[KdcRequest, bytes, tuple[bytes | None, int]]:
         """The KRB-CRED for the acceptor and the flags that say so; None and 0 where delegation is not wanted.
 
-        Nor where it is not to be had: the flags tell, and the context is good without it (RFC 2743 §1.2.7).
+        Nor where it is not to be had, or does not fit: the flags tell, and the context is good without it
+        (RFC 2743 §1.2.7).
         """
         by_policy = self._asked & _DELEGATE_BY_POLICY and ticket.flags & TicketFlag.OK_AS_DELEGATE
         if not (self._asked & _DELEGATE or by_policy):
@@ -185,6 +192,8 @@ class Initiator:
         except GSSError:
             return None, 0
         delegation = encode_delegation(forwarded, ticket.session_key, self._clock.now(), self._entropy)
+        if len(delegation) > MAX_DELEGATION:
+            return None, 0
         return delegation, _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
 
     def _request(self, plan: _Plan) -> bytes:
