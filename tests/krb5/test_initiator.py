@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from typing import Any
@@ -19,8 +20,9 @@ from puregss.base.errors import (
 )
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
-from puregss.kcrypto.key import random_key
+from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.mechanism_error import error_token
@@ -210,6 +212,22 @@ def test_two_contexts_share_nothing() -> None:
     assert records[1] is not None
     assert records[0].initiator_subkey != records[1].initiator_subkey
     assert records[0].send_seq != records[1].send_seq
+
+
+@pytest.mark.parametrize("flags", [RequirementFlag(0), MUTUAL, MUTUAL | DCE], ids=str)
+def test_after_establishment_the_machine_holds_no_keys(flags: RequirementFlag) -> None:
+    """A session key must not outlive its context: only the ticket store may lead to a key."""
+    first = initiator(flags=flags)
+    establish(first, acceptor())
+    first.context = None
+    held = {name: value for name, value in vars(first).items() if name != "_tickets"}
+    queue, reached = [held], set[int]()
+    while queue:
+        thing = queue.pop()
+        if id(thing) not in reached and not isinstance(thing, type | type(os) | type(os.urandom)):
+            reached.add(id(thing))
+            assert not isinstance(thing, Key | CachedTicket)
+            queue += gc.get_referents(thing)
 
 
 # The AP-REQ
