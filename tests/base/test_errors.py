@@ -40,3 +40,9 @@ def test_numbers_are_those_of_rfc_2744() -> None:
 def test_minor_and_token_travel_with_the_error() -> None:
     error = errors.InvalidTokenError("cut off", minor=7, token=b"for the peer")
     assert (error.minor, error.token) == (7, b"for the peer")
+
+
+def test_what_a_stranger_is_called_drives_no_terminal_and_forges_no_line() -> None:
+    error = errors.GSSError("no ticket for eve\x1b[2J\nroot\udcff@ÉXAMPLE.TEST")
+    assert error.message == r"no ticket for eve\x1b[2J\nroot\udcff@ÉXAMPLE.TEST"
+    assert str(error).isprintable()

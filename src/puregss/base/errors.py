@@ -21,6 +21,9 @@ class GSSError(Exception):
     major: ClassVar[int] = Major.FAILURE
 
     def __init__(self, message: str, *, minor: int = 0, token: bytes | None = None) -> None:
+        # Names in it may be a stranger's: nothing of them may drive a terminal or forge a line of a log.
+        if not message.isprintable():
+            message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
         super().__init__(message)
         self.message = message
         self.minor = minor
