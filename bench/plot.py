@@ -25,12 +25,37 @@ _OURS, _PEER = "#1f6fb2", "#b2461f"
 @click.argument("results", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(results: Path, folder: Path) -> None:
-    """Write throughput.svg and growth.svg."""
+    """Write throughput.svg, growth.svg and figures.md."""
     measured = json.loads(results.read_text())
     folder.mkdir(parents=True, exist_ok=True)
     matplotlib.rcParams.update({"svg.hashsalt": "puregss", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
     throughput(measured["rows"], folder / "throughput.svg")
     growth(measured["growth"], folder / "growth.svg")
+    (folder / "figures.md").write_text(figures(measured))
+
+
+def figures(measured: dict[str, Any]) -> str:
+    """All figures of a run as tables."""
+    about = ", ".join(f"{key} {value}" for key, value in measured["machine"].items())
+    lines = ["# Figures of one run", "", f"Made by `python -m bench.plot`. Measured on: {about}.", ""]
+    for title, rows in measured["rows"].items():
+        if rows:
+            lines += [f"## {title}", "", "| work | puregss | peer | ratio | 95 % | at least | goal | |"]
+            lines.append("|---|--:|--:|--:|--:|--:|--:|---|")
+            lines += [_row(row) for row in rows] + [""]
+    for curve in measured["growth"]:
+        counts, values = zip(*curve["points"], strict=True)
+        lines += [f"## {curve['name']}", "", "| " + " | ".join(f"{count:,}" for count in counts) + " |"]
+        lines += ["|" + "--:|" * len(counts), "| " + " | ".join(f"{value:.1f} µs" for value in values) + " |", ""]
+    return "\n".join(lines)
+
+
+def _row(row: dict[str, Any]) -> str:
+    least, goal = (("" if row[key] is None else f"{row[key]:.2f}") for key in ("least", "goal"))
+    return (
+        f"| {row['name']} | {row['ours']:,.1f} {row['unit']} | {row['theirs']:,.1f} {row['unit']} | {row['ratio']:.2f} "
+        f"| {row['low']:.2f}–{row['high']:.2f} | {least} | {goal} | {row['verdict']} |"
+    )
 
 
 def throughput(parts: dict[str, list[dict[str, Any]]], path: Path) -> None:
