@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import time
@@ -54,7 +53,18 @@ class Host(Protocol):
 class Candidate:
     """A connected client whose context is not established yet."""
 
-    __slots__ = ("_host", "_lingering", "_out", "address", "context", "deadline", "framing", "number", "socket")
+    __slots__ = (
+        "_host",
+        "_lingering",
+        "_out",
+        "_watching",
+        "address",
+        "context",
+        "deadline",
+        "framing",
+        "number",
+        "socket",
+    )
 
     def __init__(
         self,
@@ -70,10 +80,11 @@ class Candidate:
         self.framing, self.context, self.deadline = framing, context, deadline
         self._out = b""
         self._lingering = False
+        self._watching = 0
 
     def begin(self) -> None:
         """Wait for the client's first octets."""
-        self._host.loop.watch(self.socket.fileno(), self._on_event)
+        self._watch()
 
     def _on_event(self, events: int) -> None:
         try:
@@ -85,18 +96,23 @@ class Candidate:
                     self._advance()
             elif self._lingering:
                 self.close()
-                return
             else:
                 self.refuse("the client hung up before its context was established")
-                return
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self.refuse(f"the connection failed: {error.strerror or error}")
-            return
-        if self.context.complete and not self._out and not self._lingering:
+        if self._out or self._lingering or not self.context.complete:
+            self._watch()
+        else:
             self._host.loop.forget(self.socket.fileno())
             self._host.on_established(self)
+
+    def _watch(self) -> None:
+        wanted = WRITE if self._out else READ
+        if wanted != self._watching and self.socket.fileno() >= 0:
+            self._watching = wanted
+            self._host.loop.watch(self.socket.fileno(), self._on_event, wanted)
 
     def _advance(self) -> None:
         """Step for every context token that is whole."""
@@ -116,15 +132,13 @@ class Candidate:
             self.refuse(f"internal error: {type(error).__name__}: {error}")
 
     def _send(self, octets: bytes) -> None:
-        waiting = bool(self._out)
         out = self._out + octets
-        if not out:
-            return
-        with contextlib.suppress(BlockingIOError):
-            out = out[self.socket.send(out) :]
-        self._out = out
-        if waiting != bool(out):
-            self._host.loop.watch(self.socket.fileno(), self._on_event, WRITE if out else READ)
+        if out:
+            try:
+                sent = self.socket.send(out)
+            except BlockingIOError:
+                sent = 0
+            self._out = out[sent:]
 
     def refuse(self, reason: str, token: bytes | None = None) -> None:
         """Send the error token, if there is one, and end. Called twice it does nothing more."""
@@ -142,6 +156,7 @@ class Candidate:
         try:
             self._send(last_words)
             self.socket.shutdown(socket.SHUT_WR)
+            self._watch()
         except OSError:
             self.close()
 

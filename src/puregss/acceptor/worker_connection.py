@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -82,14 +81,16 @@ class DirectConnection:
             self.close(reason_of(error))
 
     def _send(self, octets: bytes) -> None:
-        waiting = bool(self._out)
-        out = self._out + octets
+        waiting = self._out
+        out = waiting + octets
         if not out:
             return
-        with contextlib.suppress(BlockingIOError):
-            out = out[self._socket.send(out) :]
-        self._out = out
-        if waiting != bool(out):
+        try:
+            sent = self._socket.send(out)
+        except BlockingIOError:
+            sent = 0
+        self._out = out = out[sent:]
+        if bool(waiting) != bool(out):
             # While the client does not take its answers, no more of its questions are read.
             self._loop.watch(self._socket.fileno(), self._on_event, WRITE if out else READ)
 
