@@ -94,6 +94,8 @@ class EncApRepPart(NamedTuple):
 
 @sequence
 class _ApReq:
+    """RFC 4120 §5.5.1."""
+
     pvno: Annotated[int, Explicit(0)]
     msg_type: Annotated[int, Explicit(1)]
     ap_options: Annotated[BitString, Explicit(2)]
@@ -103,6 +105,8 @@ class _ApReq:
 
 @sequence
 class _Authenticator:
+    """RFC 4120 §5.5.1."""
+
     authenticator_vno: Annotated[int, Explicit(0)]
     crealm: Annotated[TLV, Explicit(1)]
     cname: Annotated[TLV, Explicit(2)]
@@ -116,6 +120,8 @@ class _Authenticator:
 
 @sequence
 class _ApRep:
+    """RFC 4120 §5.5.2."""
+
     pvno: Annotated[int, Explicit(0)]
     msg_type: Annotated[int, Explicit(1)]
     enc_part: Annotated[DerEncryptedData, Explicit(2)]
@@ -123,6 +129,8 @@ class _ApRep:
 
 @sequence
 class _EncApRepPart:
+    """RFC 4120 §5.5.2."""
+
     ctime: Annotated[GeneralizedTime, Explicit(0)]
     cusec: Annotated[int, Explicit(1)]
     subkey: Annotated[DerTypedOctets | None, Explicit(2)]

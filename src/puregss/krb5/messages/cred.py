@@ -82,6 +82,8 @@ class EncKrbCredPart(NamedTuple):
 
 @sequence
 class _KrbCred:
+    """RFC 4120 §5.8.1."""
+
     pvno: Annotated[int, Explicit(0)]
     msg_type: Annotated[int, Explicit(1)]
     tickets: Annotated[list[TLV], Explicit(2)]
@@ -90,6 +92,8 @@ class _KrbCred:
 
 @sequence
 class _KrbCredInfo:
+    """RFC 4120 §5.8.1."""
+
     key: Annotated[DerTypedOctets, Explicit(0)]
     prealm: Annotated[Box | None, Implicit(1)]
     pname: Annotated[Box | None, Implicit(2)]
@@ -105,6 +109,8 @@ class _KrbCredInfo:
 
 @sequence
 class _EncKrbCredPart:
+    """RFC 4120 §5.8.1."""
+
     ticket_info: Annotated[list[_KrbCredInfo], Explicit(0)]
     nonce: Annotated[int | None, Explicit(1)]
     timestamp: Annotated[GeneralizedTime | None, Explicit(2)]

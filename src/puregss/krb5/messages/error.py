@@ -84,6 +84,8 @@ class KrbError(NamedTuple):
 
 @sequence
 class _KrbError:
+    """RFC 4120 §5.9.1."""
+
     pvno: Annotated[int, Explicit(0)]
     msg_type: Annotated[int, Explicit(1)]
     ctime: Annotated[GeneralizedTime | None, Explicit(2)]

@@ -1,7 +1,8 @@
 """RFC 4120 §5.2: the basic types that messages are made of, as Python values and as DER fields.
 
 Messages are NamedTuples: as immutable as frozen dataclasses and ten times cheaper to make, which an
-acceptor that decodes four of them for every context feels. Classes with a leading underscore are the DER side.
+acceptor that decodes four of them for every context feels. Classes with a leading underscore are the DER side;
+each has a docstring, for `dataclass` takes its time at the import to invent a missing one.
 """
 
 from __future__ import annotations
@@ -75,12 +76,16 @@ class HostAddress(NamedTuple):
 
 @sequence
 class _PrincipalName:
+    """RFC 4120 §5.2.2."""
+
     name_type: Annotated[int, Explicit(0)]
     name_string: Annotated[list[TLV], Explicit(1)]
 
 
 @sequence
 class DerEncryptedData:
+    """RFC 4120 §5.2.9."""
+
     etype: Annotated[int, Explicit(0)]
     kvno: Annotated[int | None, Explicit(1)]
     cipher: Annotated[bytes, Explicit(2)]
@@ -96,6 +101,8 @@ class DerTypedOctets:
 
 @sequence
 class _TypedOctetsList:
+    """AuthorizationData, RFC 4120 §5.2.6."""
+
     items: list[DerTypedOctets]
 
 

@@ -146,6 +146,8 @@ class EncKdcRepPart(NamedTuple):
 
 @sequence
 class _KdcReqBody:
+    """RFC 4120 §5.4.1."""
+
     kdc_options: Annotated[BitString, Explicit(0)]
     cname: Annotated[Box | None, Implicit(1)]
     realm: Annotated[TLV, Explicit(2)]
@@ -162,6 +164,8 @@ class _KdcReqBody:
 
 @sequence
 class _KdcReq:
+    """RFC 4120 §5.4.1."""
+
     pvno: Annotated[int, Explicit(1)]
     msg_type: Annotated[int, Explicit(2)]
     padata: Annotated[list[DerPaData] | None, Explicit(3)]
@@ -170,6 +174,8 @@ class _KdcReq:
 
 @sequence
 class _KdcRep:
+    """RFC 4120 §5.4.2."""
+
     pvno: Annotated[int, Explicit(0)]
     msg_type: Annotated[int, Explicit(1)]
     padata: Annotated[list[DerPaData] | None, Explicit(2)]
@@ -181,12 +187,16 @@ class _KdcRep:
 
 @sequence
 class _LastReq:
+    """RFC 4120 §5.4.2."""
+
     lr_type: Annotated[int, Explicit(0)]
     lr_value: Annotated[GeneralizedTime, Explicit(1)]
 
 
 @sequence
 class _EncKdcRepPart:
+    """RFC 4120 §5.4.2, RFC 6806 §11."""
+
     key: Annotated[DerTypedOctets, Explicit(0)]
     last_req: Annotated[list[_LastReq], Explicit(1)]
     nonce: Annotated[int, Explicit(2)]

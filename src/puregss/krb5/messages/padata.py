@@ -66,17 +66,23 @@ class PaEncTsEnc(NamedTuple):
 
 @sequence
 class DerPaData:
+    """RFC 4120 §5.2.7."""
+
     padata_type: Annotated[int, Explicit(1)]
     padata_value: Annotated[bytes, Explicit(2)]
 
 
 @sequence
 class _MethodData:
+    """RFC 4120 §5.9.1."""
+
     items: list[DerPaData]
 
 
 @sequence
 class _EtypeInfo2Entry:
+    """RFC 4120 §5.2.7.5."""
+
     etype: Annotated[int, Explicit(0)]
     salt: Annotated[Box | None, Implicit(1)]
     s2kparams: Annotated[bytes | None, Explicit(2)]
@@ -84,22 +90,30 @@ class _EtypeInfo2Entry:
 
 @sequence
 class _EtypeInfo2:
+    """RFC 4120 §5.2.7.5."""
+
     items: list[_EtypeInfo2Entry]
 
 
 @sequence
 class _EtypeInfoEntry:
+    """RFC 4120 §5.2.7.4."""
+
     etype: Annotated[int, Explicit(0)]
     salt: Annotated[bytes | None, Explicit(1)]
 
 
 @sequence
 class _EtypeInfo:
+    """RFC 4120 §5.2.7.4."""
+
     items: list[_EtypeInfoEntry]
 
 
 @sequence
 class _PaEncTsEnc:
+    """RFC 4120 §5.2.7.2."""
+
     patimestamp: Annotated[GeneralizedTime, Explicit(0)]
     pausec: Annotated[int | None, Explicit(1)]
 

@@ -129,6 +129,8 @@ class EncTicketPart(NamedTuple):
 
 @sequence
 class _Ticket:
+    """RFC 4120 §5.3."""
+
     tkt_vno: Annotated[int, Explicit(0)]
     realm: Annotated[TLV, Explicit(1)]
     sname: Annotated[TLV, Explicit(2)]
@@ -137,6 +139,8 @@ class _Ticket:
 
 @sequence
 class _EncTicketPart:
+    """RFC 4120 §5.3."""
+
     flags: Annotated[BitString, Explicit(0)]
     key: Annotated[DerTypedOctets, Explicit(1)]
     crealm: Annotated[TLV, Explicit(2)]
