@@ -84,7 +84,7 @@ def test_an_export_makes_the_vectors_octets(vector: dict[str, Any]) -> None:
     name, secret = octets(vector, "claim"), octets(vector, "secret")
     store = VectorStore(vector)
     store.erase(name)
-    drawn = iter([name[12:], secret])
+    drawn = iter([name[12:] + secret])
     clock = FakeClock(now=vector["clock"], boottime=vector["clock"])
     keys = (DomainKey(octets(vector, "domain_key")),) if "domain_key" in vector else ()
     if store.one_machine:

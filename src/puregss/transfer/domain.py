@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from threading import Lock
 from typing import Any, Protocol, TypeVar, overload
@@ -51,11 +50,8 @@ Decode = Callable[[OID, bytes], T]
 """Makes a live context of mechanism and record; what it makes is dropped if the claim was taken meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class _StoreCall:
-    method: str
-    arguments: tuple[Any, ...]
-
+_StoreCall = tuple[str, tuple[Any, ...]]
+"""A method of the claim store and its arguments: what an exchange wants done."""
 
 _Exchange = Generator[_StoreCall, Any, T]
 
@@ -109,11 +105,13 @@ class Domain:
         milliseconds = checked_ttl(ttl)
         refuse_unless_transferable(source, self._clock.now())
         identity = self._identity()
-        name = self._new_name(identity, milliseconds)
-        secret = self._random(KEY_SIZE)
+        random = self._random(SERIAL_SIZE + KEY_SIZE)
+        expiry = self._milliseconds() + milliseconds
+        name = token_format.encode_name(identity[:DOMAIN_TAG_SIZE], expiry, random[:SERIAL_SIZE])
+        secret = random[SERIAL_SIZE:]
         written = False
         try:
-            yield _StoreCall("put", (name, secret, milliseconds))
+            yield "put", (name, secret, milliseconds)
             written = True
             header = encode_header(self._store.kind, name)
             key = secret if self._current_key is None else self._current_key.derive(secret, header)
@@ -130,10 +128,6 @@ class Domain:
             raise failure("the context could not be exported", error) from error
         return token
 
-    def _new_name(self, identity: bytes, ttl: int) -> bytes:
-        expiry = self._milliseconds() + ttl
-        return token_format.encode_name(identity[:DOMAIN_TAG_SIZE], expiry, self._random(SERIAL_SIZE))
-
     def _random(self, size: int) -> bytes:
         try:
             return self._entropy(size)
@@ -147,7 +141,7 @@ class Domain:
     def _take_back(name: bytes, error: BaseException) -> _Exchange[None]:
         """No token will carry this claim's name; erasing it is tidiness, not safety, so a failure is a note."""
         try:
-            yield _StoreCall("erase", (name,))
+            yield "erase", (name,)
         except Exception as second:
             error.add_note(f"its claim could not be taken back either ({type(second).__name__}); it lapses by itself")
 
@@ -185,7 +179,7 @@ class Domain:
         header = decode_header(token)
         identity, key = self._identity_of(header)
         self._refuse_if_timed_out(header)
-        secret = yield _StoreCall("fetch", (header.name,))
+        secret = yield "fetch", (header.name,)
         if secret is None:
             raise MissingContextError(
                 "the token's claim is gone: it was imported already, revoked, timed out or never issued; "
@@ -195,7 +189,7 @@ class Domain:
         data_key = secret if key is None else key.derive(secret, header.octets)
         oid, record = token_format.open_(data_key, token, identity)
         result = decoded(oid, record, decode)
-        if not (yield _StoreCall("erase", (header.name,))):
+        if not (yield "erase", (header.name,)):
             raise MissingContextError(
                 "another process imported, revoked or swept this token at the same moment",
                 minor=TransferMinor.LOST_RACE,
@@ -225,7 +219,7 @@ class Domain:
     def _revoking(self, token: bytes) -> _Exchange[bool]:
         header = decode_header(token)
         self._identity_of(header)
-        return bool((yield _StoreCall("erase", (header.name,))))
+        return bool((yield "erase", (header.name,)))
 
     def revoke_claim(self, name: bytes) -> bool:
         """As `revoke`, by the claim's name alone."""
@@ -256,7 +250,7 @@ class Domain:
         return await self._run_async(self._sweeping())
 
     def _sweeping(self) -> _Exchange[int]:
-        return int((yield _StoreCall("sweep", (self._milliseconds(), self.tag()))))
+        return int((yield "sweep", (self._milliseconds(), self.tag())))
 
     # --- identity and time --------------------------------------------------------------------
 
@@ -297,7 +291,7 @@ class Domain:
             call = next(exchange)
             while True:
                 try:
-                    answer = getattr(self._store, call.method)(*call.arguments)
+                    answer = getattr(self._store, call[0])(*call[1])
                 except BaseException as error:
                     call = exchange.throw(error)
                 else:
@@ -313,7 +307,7 @@ class Domain:
             call = next(exchange)
             while True:
                 try:
-                    answer = await getattr(self._async_store, call.method)(*call.arguments)
+                    answer = await getattr(self._async_store, call[0])(*call[1])
                 except BaseException as error:
                     call = exchange.throw(error)
                 else:
