@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,6 +66,38 @@ def test_a_change_by_another_program_is_seen(ccache: CcacheFile) -> None:
     CcacheFile(str(ccache.path)).save(CredentialCache(other))
     assert ccache.default_principal == other
     assert ccache.find(CLIENT, TGT.server) is None
+
+
+def test_many_add_at_once_and_nothing_is_lost(ccache: CcacheFile) -> None:
+    def add(who: int) -> None:
+        mine = CcacheFile(str(ccache.path))
+        for number in range(20):
+            mine.add(ticket(SERVICE, 1000 + number, b"%d/%d" % (who, number)))
+
+    threads = [threading.Thread(target=add, args=(who,)) for who in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({found.ticket for found in ccache.load().tickets}) == 1 + 6 * 20
+
+
+def test_a_full_disk_leaves_the_cache_as_it_was() -> None:
+    """A file that may not grow stands for the disk; the kernel then writes what still fits."""
+    script = textwrap.dedent("""\
+        import resource, signal, sys
+        from puregss.system.files_ccache import CcacheFile
+        from tests.system.test_files_ccache import CACHE, SERVICE, ticket
+        cache = CcacheFile(sys.argv[1])
+        cache.save(CACHE)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        size = cache.path.stat().st_size + 10
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        cache.add(ticket(SERVICE, 3000))
+        assert cache.load() == CACHE
+        """)
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", script, f"{folder}/cc"], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_adding_to_a_cache_that_is_not_there_changes_nothing(tmp_path: Path) -> None:

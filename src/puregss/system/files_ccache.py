@@ -48,13 +48,15 @@ class CcacheFile:
         """Append a ticket, as other programs do. A file that may not be written stays as it is."""
         with self._lock:
             try:
+                octets = encode_cached_ticket(ticket)
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-                with open(descriptor, "r+b") as file:
+                with open(descriptor, "r+b", buffering=0) as file:
                     lock(descriptor, fcntl.F_WRLCK)
                     if file.read(2) != _NEWEST:
                         return  # an older format, whose writer must be older as well
-                    file.seek(0, os.SEEK_END)
-                    file.write(encode_cached_ticket(ticket))
+                    end = file.seek(0, os.SEEK_END)
+                    if file.write(octets) != len(octets):
+                        file.truncate(end)  # the disk is full; half an entry would spoil the whole cache
             except (OSError, OverflowError):
                 return
 
