@@ -8,7 +8,7 @@ from puregss.cli.main import main
 def test_help_teaches_the_first_steps() -> None:
     result = CliRunner().invoke(main, ["--help"])
     assert result.exit_code == 0
-    for words in ("puregss demo", "puregss serve --listen", "demo ", "serve ", "realm "):
+    for words in ("puregss demo", "puregss serve --listen", "demo ", "serve ", "realm ", "inspect ", "transfer "):
         assert words in result.output
 
 

@@ -24,6 +24,7 @@ from puregss.acceptor.peer import Peer
 from puregss.acceptor.relayed import RelayedClient
 from puregss.acceptor.settings import Settings
 from puregss.acceptor.supervisor import WorkerProcess
+from puregss.acceptor.wording import plain
 from puregss.base.errors import GSSError
 from puregss.transfer.channel import ChannelSender
 
@@ -136,7 +137,7 @@ class Dispatcher:
     def _give_up(self, hand_over: HandOver, reason: str) -> None:
         hand_over.drop()
         self._counters.refused += 1
-        log.warning("%s %s refused: %s", hand_over.address, hand_over.peer.initiator, reason)
+        log.warning("%s %s refused: %s", hand_over.address, plain(hand_over.peer.initiator), plain(reason))
         self._tell(What.REFUSED, hand_over.number, hand_over.address, hand_over.peer, detail=reason)
 
     def _tell(
@@ -158,7 +159,7 @@ class Dispatcher:
         self._counters.handed_over += 1
         log.info(
             "%s %s for %s, %s, handed to worker %d",
-            hand_over.address, peer.initiator, peer.acceptor, peer.enctype, worker.pid,
+            hand_over.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
         )  # fmt: skip
         self._tell(What.HELD, number, hand_over.address, peer, worker)
         if self._relay:
@@ -188,7 +189,9 @@ class Dispatcher:
         address, peer = held
         self._counters.closed += 1
         if message.reason:
-            log.warning("%s %s closed by worker %d: %s", address, peer.initiator, worker.pid, message.reason)
+            log.warning(
+                "%s %s closed by worker %d: %s", address, plain(peer.initiator), worker.pid, plain(message.reason)
+            )
         self._tell(What.CLOSED, message.connection, address, peer, worker, message.reason)
         relayed = self._relayed.get(message.connection)
         if relayed is not None:

@@ -18,6 +18,7 @@ from puregss.acceptor.loop import Loop
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.settings import AcceptorError, Settings
 from puregss.acceptor.supervisor import COMMAND, Supervisor, WorkerProcess
+from puregss.acceptor.wording import plain
 from puregss.base.ports import Clock
 
 log = logging.getLogger("puregss.acceptor")
@@ -208,7 +209,7 @@ class Front:
 
     def on_refused(self, candidate: Candidate, reason: str) -> None:
         self.counters.refused += 1
-        log.warning("%s refused: %s", candidate.address, reason)
+        log.warning("%s refused: %s", candidate.address, plain(reason))
         if self._observe is not None:
             self._observe(Event(What.REFUSED, candidate.number, candidate.address, detail=reason))
 
@@ -240,10 +241,10 @@ class Front:
 
     def _on_failed(self, worker: WorkerProcess, reason: str) -> None:
         if self._starting:
-            self._failure = reason
+            self._failure = plain(reason)
             self.loop.stop()
         elif not self._failure:  # else this worker only says once more why the acceptor does not start
-            log.error("worker %d cannot work: %s", worker.pid, reason)
+            log.error("worker %d cannot work: %s", worker.pid, plain(reason))
 
     def on_worker_gone(self, worker: WorkerProcess, how: str) -> None:
         if self._starting and not self._failure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from puregss.acceptor.framing import DataContext, Framing, Kind
 from puregss.acceptor.handlers import Handler
 from puregss.acceptor.peer import Peer
+from puregss.acceptor.wording import plain
 from puregss.base.errors import GSSError, InvalidTokenError
 
 
@@ -61,4 +62,4 @@ class Session:
 def reason_of(error: Exception) -> str:
     """One line for the log."""
     text = str(error) if isinstance(error, GSSError | HandlerError | OSError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())
+    return plain(" ".join(text.split()))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from puregss.cli.demo import demo
+from puregss.cli.inspect import inspect
 from puregss.cli.plainly import PlainGroup
 from puregss.cli.realm import realm
 from puregss.cli.serve import serve
+from puregss.cli.transfer import transfer
 
 HELP = """GSS-API with Kerberos 5 in Python, whose security contexts move between processes.
 
@@ -31,6 +33,5 @@ def main() -> None:
     pass
 
 
-main.add_command(demo)
-main.add_command(serve)
-main.add_command(realm)
+for command in (demo, serve, realm, inspect, transfer):
+    main.add_command(command)
