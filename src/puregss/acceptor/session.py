@@ -29,7 +29,7 @@ class Session:
 
     def receive(self, octets: bytes) -> bytes:
         """Serve every whole frame in the stream so far. GSSError or HandlerError end the connection."""
-        framing, answers = self._framing, b""
+        framing, answers = self._framing, []
         framing.feed(octets)
         while not self.ended and (frame := framing.next_frame()) is not None:
             kind = framing.kind(frame)
@@ -38,8 +38,8 @@ class Session:
             elif kind is Kind.CONTEXT:
                 raise InvalidTokenError("a context token came after the context was established")
             else:
-                answers += framing.converse(frame, self._context, self._handle)
-        return answers
+                answers.append(framing.converse(frame, self._context, self._handle))
+        return b"".join(answers)
 
     def delete(self) -> None:
         """The connection is over: forget the context's keys."""
