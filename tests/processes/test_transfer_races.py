@@ -144,7 +144,7 @@ def test_a_lock_that_another_thread_held_at_the_fork_does_not_hang_the_child(end
     holder: Any = exporter._store if isinstance(exporter, Domain) else exporter
 
     def export_through_a_folder_opened_anew() -> bytes:
-        os.close(holder._descriptor)
+        os.close(holder._folder.descriptor)
         return bytes(exporter.export(context()))
 
     with holder._lock:

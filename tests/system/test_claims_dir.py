@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def store(folder: Path) -> DirectoryStore:
     store = DirectoryStore(str(folder))
     store.place()
     return store
+
+
+def descriptor_of(store: DirectoryStore) -> int:
+    assert store._folder is not None
+    return store._folder.descriptor
 
 
 def test_the_folder_is_made_for_its_owner_alone(folder: Path) -> None:
@@ -160,7 +166,7 @@ def test_a_folder_that_was_removed_is_made_again(store: DirectoryStore, folder: 
 
 def test_a_descriptor_that_someone_closed_is_opened_again(store: DirectoryStore, folder: Path) -> None:
     place = store.place()
-    os.close(store._descriptor)
+    os.close(descriptor_of(store))
     assert store.place() == place
     store.put(name(), SECRET, 100)
     assert len(list(folder.iterdir())) == 1
@@ -169,7 +175,7 @@ def test_a_descriptor_that_someone_closed_is_opened_again(store: DirectoryStore,
 def test_a_descriptor_that_became_another_folders_is_left_alone(store: DirectoryStore, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir(mode=0o700)
-    number = store._descriptor
+    number = descriptor_of(store)
     os.close(number)
     descriptor = os.open(other, os.O_RDONLY)
     os.dup2(descriptor, number)
@@ -192,8 +198,31 @@ def test_no_descriptor_leaks(store: DirectoryStore, folder: Path) -> None:
         store.place()
         store.sweep(0, TAG)
         list(store.outstanding())
+        DirectoryStore(str(folder)).place()
     assert count() == before
-    del store
+
+
+def test_threads_that_find_the_folder_gone_open_it_once(store: DirectoryStore, folder: Path) -> None:
+    """A second opening would close the descriptor that the first thread is about to use."""
+    for _ in range(50):
+        for claim in folder.iterdir():
+            claim.unlink()
+        folder.rmdir()
+        opened: list[int] = []
+        start = threading.Barrier(4)
+
+        def use(start: threading.Barrier = start, opened: list[int] = opened) -> None:
+            start.wait()
+            store.place()
+            opened.append(id(store._folder))
+
+        threads = [threading.Thread(target=use) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) == 4
+        assert len(set(opened)) == 1
 
 
 # --- calls that fail ----------------------------------------------------------------------------

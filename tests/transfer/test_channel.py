@@ -48,6 +48,15 @@ def test_a_context_moves_once() -> None:
         sender.export(context)
 
 
+@pytest.mark.parametrize("buffer", [bytes, bytearray, memoryview])
+def test_a_token_may_come_in_any_buffer(buffer: Any) -> None:
+    sender, receiver = channel()
+    token = buffer(sender.export(FakeContext()))
+    assert receiver.import_(token) == WHOLE
+    sender.acknowledged(token)
+    assert sender.outstanding == 0
+
+
 def test_a_record_of_200_octets_makes_a_token_of_at_most_300() -> None:
     sender, _ = channel()
     assert len(sender.export(FakeContext())) == 245

@@ -110,6 +110,12 @@ def test_a_context_moves_once() -> None:
     assert not list(domain.outstanding())
 
 
+@pytest.mark.parametrize("buffer", [bytes, bytearray, memoryview])
+def test_a_token_may_come_in_any_buffer(buffer: Callable[[bytes], Any]) -> None:
+    domain = memory_domain()
+    assert domain.import_(buffer(domain.export(FakeContext()))) == (MechType.kerberos, RECORD)
+
+
 def test_the_record_is_not_in_the_token_and_the_claim_is_not_either() -> None:
     store = MemoryStore(os.urandom)
     domain = Domain(store, FakeClock(), os.urandom)

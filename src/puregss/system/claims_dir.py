@@ -38,6 +38,39 @@ _TROUBLE: Final = {
 _DEFAULT_TROUBLE: Final = (TransferMinor.STORE_UNREACHABLE, "see to the folder, or name another one")
 
 
+class _Folder:
+    """An open folder. Whoever works in it holds a reference, so that its descriptor is not closed under them."""
+
+    __slots__ = ("_identity", "descriptor")
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = -1
+        self.descriptor = os.open(path, _OPEN)
+        found = os.fstat(self.descriptor)
+        self._identity = (found.st_dev, found.st_ino)
+
+    def status(self) -> os.stat_result | None:
+        """None where this cannot be used any more: the folder was removed, or somebody closed the descriptor."""
+        try:
+            found = os.fstat(self.descriptor)
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._identity:
+            self.descriptor = -1  # the number is somebody else's, perhaps soon our own successor's: never close it
+            return None
+        return found if found.st_nlink else None
+
+    @property
+    def place(self) -> bytes:
+        return b"%d:%d" % self._identity
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError, AttributeError, TypeError):  # not opened, or the interpreter is at its end
+            self.status()
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+
+
 class DirectoryStore:
     """The claims in the folder `path`, which is made if it is missing (its parent must exist)."""
 
@@ -48,11 +81,9 @@ class DirectoryStore:
         if not os.path.isabs(path):
             raise ValueError(f"a claim folder is named by its absolute path, not {path!r}")
         self.path = path
-        self._begin_era()
-        self._descriptor = -1
-        self._folder: tuple[int, int] | None = None
-        self._place = b""
+        self._folder: _Folder | None = None
         self._tidied = 0
+        self._begin_era()
 
     def _begin_era(self) -> None:
         """In the child of a fork nobody will release the lock, and the scan would move the parent's own on."""
@@ -67,46 +98,35 @@ class DirectoryStore:
 
     def place(self) -> bytes:
         """Device and inode of the folder. UnauthorizedError unless it is ours alone."""
-        if self._era is not era.current:
-            self._begin_era()
-        found = self._current() or self._open_again()
+        folder, found = self._checked()
         if found.st_uid != os.geteuid() or found.st_mode & _GROUP_AND_OTHERS:
             self._refuse(found)
-        return self._place
+        return folder.place
 
-    def _status(self) -> os.stat_result | None:
-        try:
-            return os.fstat(self._descriptor)
-        except OSError:
-            return None  # not opened yet, or closed by somebody who closes every descriptor
-
-    def _current(self) -> os.stat_result | None:
-        """The folder as it is now; None if it is not open, or not there any more."""
-        found = self._status()
-        if found is None or (found.st_dev, found.st_ino) != self._folder or not found.st_nlink:
-            return None
-        return found
-
-    def _open_again(self) -> os.stat_result:
+    def _checked(self) -> tuple[_Folder, os.stat_result]:
+        if self._era is not era.current:
+            self._begin_era()
+        folder = self._folder
+        found = folder.status() if folder is not None else None
+        if folder is not None and found is not None:
+            return folder, found
         with self._lock:
-            found = self._current()
-            if found is not None:
-                return found  # another thread was quicker, and may be using the descriptor already
-            old = self._status()
-            if old is not None and (old.st_dev, old.st_ino) == self._folder:
-                os.close(self._descriptor)  # any other descriptor of this number is not ours to close
-            self._folder = None
-            self._descriptor = self._open()
-            found = os.fstat(self._descriptor)
-            self._place = b"%d:%d" % (found.st_dev, found.st_ino)
-            self._folder = (found.st_dev, found.st_ino)
-            return found
+            if self._folder is folder:  # else another thread was here first
+                self._folder = self._open()
+            folder = self._folder
+        found = folder.status() if folder is not None else None
+        if folder is None or found is None:
+            raise GSSError(
+                f"the claim folder {self.path} was removed while it was opened; see who does that",
+                minor=TransferMinor.STORE_UNREACHABLE,
+            )
+        return folder, found
 
-    def _open(self) -> int:
+    def _open(self) -> _Folder:
         try:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.path, 0o700)
-            return os.open(self.path, _OPEN)
+            return _Folder(self.path)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
                 raise UnauthorizedError(
@@ -114,6 +134,10 @@ class DirectoryStore:
                     minor=TransferMinor.UNSAFE_STORE,
                 ) from error
             self._fail("opened", error)
+
+    def _opened(self) -> _Folder:
+        """The folder that `place` has checked."""
+        return self._folder or self._checked()[0]
 
     def _refuse(self, found: os.stat_result) -> NoReturn:
         if found.st_uid != os.geteuid():
@@ -142,16 +166,18 @@ class DirectoryStore:
 
     def put(self, name: bytes, secret: bytes, ttl: int) -> None:
         """RFC 2743 §2.2.8."""
+        folder = self._opened()
         try:
-            os.symlink(binascii.b2a_base64(secret, newline=False), name.hex().encode(), dir_fd=self._descriptor)
+            os.symlink(binascii.b2a_base64(secret, newline=False), name.hex().encode(), dir_fd=folder.descriptor)
         except OSError as error:
             self._fail("written", error)
         self._tidy(name[:DOMAIN_TAG_SIZE], name_expiry(name) - ttl)
 
     def fetch(self, name: bytes) -> bytes | None:
         """RFC 2743 §2.2.9."""
+        folder = self._opened()
         try:
-            target = os.readlink(name.hex().encode(), dir_fd=self._descriptor)
+            target = os.readlink(name.hex().encode(), dir_fd=folder.descriptor)
             secret = binascii.a2b_base64(target, strict_mode=True)
         except FileNotFoundError:
             return None
@@ -170,8 +196,9 @@ class DirectoryStore:
 
     def erase(self, name: bytes) -> bool:
         """RFC 2743 §2.2.9: the kernel lets one of any number of racing calls succeed."""
+        folder = self._opened()
         try:
-            os.unlink(name.hex().encode(), dir_fd=self._descriptor)
+            os.unlink(name.hex().encode(), dir_fd=folder.descriptor)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -180,9 +207,10 @@ class DirectoryStore:
 
     def outstanding(self) -> Iterator[bytes]:
         """The names of all claims. What else lies in the folder is not ours and is left alone."""
+        folder = self._opened()
         try:
             # A descriptor of its own: the position in the folder belongs to the open file, not to us.
-            descriptor = os.open(".", _OPEN, dir_fd=self._descriptor)
+            descriptor = os.open(".", _OPEN, dir_fd=folder.descriptor)
             try:
                 entries = os.scandir(descriptor)
             finally:

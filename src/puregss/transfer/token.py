@@ -102,7 +102,8 @@ def decode_header(token: bytes) -> Header:
             f"the interprocess token is cut off: {len(token)} octets, and none has less than {MINIMUM_SIZE}",
             minor=TransferMinor.NOT_A_TOKEN,
         )
-    return Header(token[3], token[4:HEADER_SIZE], token[:HEADER_SIZE])
+    octets = bytes(token[:HEADER_SIZE])  # whatever kind of buffer it came in, a name can be looked up
+    return Header(octets[3], octets[4:], octets)
 
 
 def seal(key: bytes, header: bytes, identity: bytes, oid: OID, record: bytes) -> bytes:
@@ -113,7 +114,7 @@ def seal(key: bytes, header: bytes, identity: bytes, oid: OID, record: bytes) ->
 def open_(key: bytes, token: bytes, identity: bytes) -> tuple[OID, bytes]:
     """Mechanism and record of a token. InvalidTokenError, and nothing parsed, if the seal does not hold."""
     try:
-        contents = AESGCM(key).decrypt(_NONCE, token[HEADER_SIZE:], token[:HEADER_SIZE] + identity)
+        contents = AESGCM(key).decrypt(_NONCE, token[HEADER_SIZE:], bytes(token[:HEADER_SIZE]) + identity)
     except InvalidTag:
         raise InvalidTokenError(
             "the interprocess token was altered on its way (its seal does not open); "
