@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from puregss.acceptor.loop import READ, WRITE, Loop
+
+
+def test_descriptors_call_back_until_they_are_forgotten() -> None:
+    loop, (read, write) = Loop(), os.pipe()
+    seen = []
+
+    def on_event(events: int) -> None:
+        seen.append((events & READ, os.read(read, 1)))
+        if len(seen) == 2:
+            loop.forget(read)
+            loop.stop()
+
+    loop.watch(read, on_event)
+    os.write(write, b"abc")
+    loop.run()
+    assert seen == [(READ, b"a"), (READ, b"b")]
+    loop.forget(read)  # twice does nothing
+    loop.watch(write, lambda events: loop.stop() if events & WRITE else None, WRITE)
+    loop.run()
+    loop.close()
+    os.close(read)
+    os.close(write)
+
+
+def test_other_threads_wake_it() -> None:
+    loop, ran_in = Loop(), []
+
+    def call() -> None:
+        ran_in.append(threading.current_thread())
+        loop.stop()
+
+    threading.Timer(0.05, loop.call_soon, (call,)).start()
+    loop.run()
+    assert ran_in == [threading.current_thread()]
+    loop.close()
+
+
+def test_ticks_come_about_in_time_and_each_round_ends_with_its_hook() -> None:
+    loop, rounds = Loop(), []
+    ticks: list[float] = []
+    loop.after_round = lambda: rounds.append(len(ticks))
+    loop.every(0.02, lambda: ticks.append(time.monotonic()))
+    loop.every(0.2, loop.stop)
+    started = time.monotonic()
+    loop.run()
+    assert 0.15 < time.monotonic() - started < 5
+    assert 2 <= len(ticks) <= 11
+    assert rounds[-1] == len(ticks)
+    loop.close()
+
+
+def test_what_one_event_forgets_is_not_called_in_the_same_round() -> None:
+    loop, calls = Loop(), []
+    pipes = [os.pipe() for _ in range(2)]
+
+    def on_event(which: int) -> None:
+        calls.append(which)
+        for read, _ in pipes:
+            loop.forget(read)
+        loop.stop()
+
+    for which, (read, write) in enumerate(pipes):
+        loop.watch(read, lambda events, which=which: on_event(which))  # type: ignore[misc]
+        os.write(write, b"x")
+    loop.run()
+    assert len(calls) == 1
+    loop.close()
+    for pipe in pipes:
+        for fd in pipe:
+            os.close(fd)

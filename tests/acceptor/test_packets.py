@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from puregss.acceptor.handoff import MAX_DATAGRAM
+from puregss.acceptor.loop import Loop
+from puregss.acceptor.packets import Packets, packet_pair
+
+
+class End:
+    """One end, and what it heard."""
+
+    def __init__(
+        self, loop: Loop, end: socket.socket, *, take_fds: bool = False, high_water: int | None = None
+    ) -> None:
+        self.heard: list[tuple[bytes, int | None]] = []
+        self.gone = 0
+        self._loop = loop
+        self.packets = Packets(loop, end, self._on_datagram, self._on_gone, take_fds=take_fds, high_water=high_water)
+
+    def _on_datagram(self, datagram: bytes, fd: int | None) -> None:
+        self.heard.append((datagram, fd))
+        self._loop.stop()
+
+    def _on_gone(self) -> None:
+        self.gone += 1
+        self._loop.stop()
+
+
+def test_the_largest_datagram_and_a_descriptor_pass_together() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    sender, receiver = End(loop, ours), End(loop, theirs, take_fds=True)
+    datagram = os.urandom(MAX_DATAGRAM)
+    read, write = os.pipe()
+    sent = []
+    sender.packets.send(datagram, write, lambda: sent.append(True))
+    assert sent
+    loop.run()
+    ((heard, fd),) = receiver.heard
+    assert heard == datagram
+    assert fd is not None
+    assert not os.get_inheritable(fd)
+    os.write(fd, b"through")
+    assert os.read(read, 10) == b"through"
+
+
+def test_descriptors_are_not_taken_where_none_are_wanted() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    receiver = End(loop, theirs)
+    before = len(os.listdir("/proc/self/fd"))
+    socket.send_fds(ours, [b"unasked"], [0, 1, 2])
+    loop.run()
+    assert receiver.heard == [(b"unasked", None)]
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_slow_peer_gets_everything_in_order_and_later() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    sender = End(loop, ours, high_water=100_000)
+    sent: list[int] = []
+    for number in range(40):
+        sender.packets.send(bytes([number]) * 50_000, on_sent=lambda number=number: sent.append(number))  # type: ignore[misc]
+    assert 0 < len(sent) < 40
+    assert sender.packets.queued == (40 - len(sent)) * 50_000
+    receiver = End(loop, theirs)
+    while len(receiver.heard) < 40:
+        loop.run()
+    assert [datagram[0] for datagram, _ in receiver.heard] == sent == list(range(40))
+    assert sender.packets.queued == 0
+
+
+def test_above_the_high_water_mark_nothing_is_read() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    sender = End(loop, ours, high_water=100_000)
+    for _ in range(40):
+        sender.packets.send(bytes(50_000))
+    theirs.send(b"question")
+    loop.every(0.05, loop.stop)
+    loop.run()
+    assert sender.heard == []
+    receiver = End(loop, theirs)
+    while not sender.heard:
+        loop.run()
+    assert sender.heard == [(b"question", None)]
+    assert receiver.gone == 0
+
+
+def test_the_end_is_told_once_after_the_last_words() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    receiver = End(loop, theirs)
+    ours.send(b"last words")
+    ours.close()
+    while not receiver.gone:
+        loop.run()
+    assert receiver.heard == [(b"last words", None)]
+    receiver.packets.send(b"to nobody")
+    receiver.packets.drain()
+    assert receiver.gone == 1
+
+
+@pytest.mark.parametrize("size", [MAX_DATAGRAM + 1])
+def test_a_datagram_that_is_too_long_ends_the_channel(size: int) -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    receiver = End(loop, theirs)
+    ours.send(bytes(size))
+    loop.run()
+    assert receiver.heard == []
+    assert receiver.gone == 1
