@@ -1,44 +1,54 @@
-"""A complete GSS-API (RFC 2743) with Kerberos 5 in Python, whose security contexts move between processes."""
+"""A complete GSS-API (RFC 2743) with Kerberos 5 in Python, whose security contexts move between processes.
 
-from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import (
-    BadChannelBindingsError,
-    BadMechanismAttributeError,
-    BadMechanismError,
-    BadMICError,
-    BadNameError,
-    BadNameTypeError,
-    BadQoPError,
-    BadStatusError,
-    DuplicateCredentialsElementError,
-    DuplicateTokenError,
-    ExpiredContextError,
-    ExpiredCredentialsError,
-    ExpiredTokenError,
-    GSSError,
-    InvalidCredentialsError,
-    InvalidTokenError,
-    MechanismNameRequiredError,
-    MissingContextError,
-    MissingCredentialsError,
-    OperationUnavailableError,
-    SupplementaryError,
-    TokenTooEarlyError,
-    TokenTooLateError,
-    UnauthorizedError,
-)
-from puregss.base.flags import RequirementFlag
-from puregss.base.iov import IOVBufferType
-from puregss.base.names import MechType, NameType
-from puregss.base.oid import OID
-from puregss.gss.context import SecurityContext
-from puregss.gss.credentials import Credentials
-from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
-from puregss.gss.name import Name
-from puregss.gss.transfer import import_context, import_context_async, reclaim_context
-from puregss.gss.world import install as _install
-from puregss.system.domains import TransferDomain
-from puregss.system.world import SystemWorld
+A name is fetched when it is first used, so that whoever needs one corner of the package (a worker, a
+pytest plugin) does not load the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from puregss.base import installed as _installed
+from puregss.system import fork as _fork  # noqa: F401  # from here on a forked child has no contexts
+
+if TYPE_CHECKING:
+    from puregss.base.bindings import ChannelBindings
+    from puregss.base.errors import (
+        BadChannelBindingsError,
+        BadMechanismAttributeError,
+        BadMechanismError,
+        BadMICError,
+        BadNameError,
+        BadNameTypeError,
+        BadQoPError,
+        BadStatusError,
+        DuplicateCredentialsElementError,
+        DuplicateTokenError,
+        ExpiredContextError,
+        ExpiredCredentialsError,
+        ExpiredTokenError,
+        GSSError,
+        InvalidCredentialsError,
+        InvalidTokenError,
+        MechanismNameRequiredError,
+        MissingContextError,
+        MissingCredentialsError,
+        OperationUnavailableError,
+        SupplementaryError,
+        TokenTooEarlyError,
+        TokenTooLateError,
+        UnauthorizedError,
+    )
+    from puregss.base.flags import RequirementFlag
+    from puregss.base.iov import IOVBufferType
+    from puregss.base.names import MechType, NameType
+    from puregss.base.oid import OID
+    from puregss.gss.context import SecurityContext
+    from puregss.gss.credentials import Credentials
+    from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
+    from puregss.gss.name import Name
+    from puregss.gss.transfer import import_context, import_context_async, reclaim_context
+    from puregss.system.domains import TransferDomain
+    from puregss.system.world import SystemWorld
 
 __all__ = [
     "OID",
@@ -85,4 +95,66 @@ __all__ = [
     "reclaim_context",
 ]
 
-_install(SystemWorld())
+_HOMES = {
+    "BadChannelBindingsError": "base.errors",
+    "BadMICError": "base.errors",
+    "BadMechanismAttributeError": "base.errors",
+    "BadMechanismError": "base.errors",
+    "BadNameError": "base.errors",
+    "BadNameTypeError": "base.errors",
+    "BadQoPError": "base.errors",
+    "BadStatusError": "base.errors",
+    "ChannelBindings": "base.bindings",
+    "Credentials": "gss.credentials",
+    "DuplicateCredentialsElementError": "base.errors",
+    "DuplicateTokenError": "base.errors",
+    "ExpiredContextError": "base.errors",
+    "ExpiredCredentialsError": "base.errors",
+    "ExpiredTokenError": "base.errors",
+    "GSSError": "base.errors",
+    "IOVBufferType": "base.iov",
+    "IOVResult": "gss.messages",
+    "InvalidCredentialsError": "base.errors",
+    "InvalidTokenError": "base.errors",
+    "MechType": "base.names",
+    "MechanismNameRequiredError": "base.errors",
+    "MissingContextError": "base.errors",
+    "MissingCredentialsError": "base.errors",
+    "Name": "gss.name",
+    "NameType": "base.names",
+    "OID": "base.oid",
+    "OperationUnavailableError": "base.errors",
+    "PrfKey": "gss.messages",
+    "RequirementFlag": "base.flags",
+    "SecurityContext": "gss.context",
+    "SupplementaryError": "base.errors",
+    "SystemWorld": "system.world",
+    "TokenTooEarlyError": "base.errors",
+    "TokenTooLateError": "base.errors",
+    "TransferDomain": "system.domains",
+    "UnauthorizedError": "base.errors",
+    "UnwrapResult": "gss.messages",
+    "WrapResult": "gss.messages",
+    "import_context": "gss.transfer",
+    "import_context_async": "gss.transfer",
+    "reclaim_context": "gss.transfer",
+}
+
+
+def _make_world() -> Any:
+    return import_module("puregss.system.world").SystemWorld()
+
+
+_installed.make_world = _make_world
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

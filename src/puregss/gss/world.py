@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from puregss.base import installed
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
 from puregss.krb5.ports import KeySource, RealmMap, ReplayCache, TicketStore
@@ -60,14 +61,18 @@ class World(RealmMap, Protocol):
 _installed: World | None = None
 
 
-def install(world: World) -> None:
-    """Make `world` the one that is used where none is given."""
+def install(world: World | None) -> World | None:
+    """Make `world` the one that is used where none is given; the one it replaces. None: that of this machine, anew."""
     global _installed
-    _installed = world
+    replaced, _installed = _installed, world
+    return replaced
 
 
 def default() -> World:
-    """The installed world."""
+    """The installed world; at first that of this machine."""
+    global _installed
     if _installed is None:
-        raise RuntimeError("no world is installed; import puregss, or pass world=")
+        if installed.make_world is None:
+            raise RuntimeError("no world is installed; import puregss, or pass world=")
+        _installed = installed.make_world()
     return _installed

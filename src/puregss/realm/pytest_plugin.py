@@ -22,7 +22,6 @@ import pytest
 
 from puregss import realm
 from puregss.gss import world
-from puregss.system.world import SystemWorld
 
 if TYPE_CHECKING:
     from puregss.realm import ContextPair, Realm
@@ -79,8 +78,7 @@ def kerberos_realm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     with _make(_options(request)) as made:
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
-        before = world.default()
-        world.install(SystemWorld())  # the one from the last test has read another krb5.conf
+        before = world.install(None)  # the one from the last test has read another krb5.conf
         yield made
         world.install(before)
 

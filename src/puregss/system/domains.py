@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from importlib import import_module
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -13,8 +13,6 @@ from puregss.base.errors import GSSError, OperationUnavailableError, Unauthorize
 from puregss.base.ports import Clock
 from puregss.system import fork as fork  # importing it makes a fork kill memory domains and channels in the child
 from puregss.system.claims_dir import DirectoryStore
-from puregss.system.claims_postgresql import AsyncPostgreSQLStore, PostgreSQLStore
-from puregss.system.claims_redis import AsyncRedisStore, RedisStore
 from puregss.system.clock import SystemClock
 from puregss.transfer.claims import AsyncClaimStore, ClaimStore, MemoryStore
 from puregss.transfer.domain import Domain
@@ -27,14 +25,10 @@ KEY_VARIABLE: Final = "PUREGSS_TRANSFER_KEY"
 _CLOCK: Final = SystemClock()
 _LARGEST_KEY_FILE: Final = 64 * 1024
 
-_REDIS: Final = (RedisStore, AsyncRedisStore)
-_POSTGRESQL: Final = (PostgreSQLStore, AsyncPostgreSQLStore)
-_NETWORK_STORES: Final[dict[str, tuple[Callable[[str, str], ClaimStore], Callable[[str, str], AsyncClaimStore]]]] = {
-    "redis": _REDIS,
-    "rediss": _REDIS,
-    "postgresql": _POSTGRESQL,
-    "postgres": _POSTGRESQL,
-}
+_REDIS: Final = ("puregss.system.claims_redis", "RedisStore", "AsyncRedisStore")
+_POSTGRESQL: Final = ("puregss.system.claims_postgresql", "PostgreSQLStore", "AsyncPostgreSQLStore")
+_NETWORK_STORES: Final = {"redis": _REDIS, "rediss": _REDIS, "postgresql": _POSTGRESQL, "postgres": _POSTGRESQL}
+"""Module, store and awaiting store by scheme. Loaded when a URL names one: each brings much code along."""
 
 
 class TransferDomain(Domain):
@@ -65,8 +59,7 @@ class TransferDomain(Domain):
                 )
             domain = cls(store, clock, os.urandom)
         else:
-            awaiting = _NETWORK_STORES[url.partition(":")[0]][1](url, shown)
-            domain = cls(store, clock, os.urandom, load_domain_keys(key_file), awaiting)
+            domain = cls(store, clock, os.urandom, load_domain_keys(key_file), _awaiting_store(url))
         domain.url = shown
         return domain
 
@@ -79,8 +72,16 @@ def open_store(url: str) -> ClaimStore:
     if colon and scheme == "dir":
         return _directory_store(rest)
     if rest.startswith("//") and scheme in _NETWORK_STORES:
-        return _NETWORK_STORES[scheme][0](url, without_password(url))
+        module, name, _ = _NETWORK_STORES[scheme]
+        store: ClaimStore = getattr(import_module(module), name)(url, without_password(url))
+        return store
     raise _unknown(url)
+
+
+def _awaiting_store(url: str) -> AsyncClaimStore:
+    module, _, name = _NETWORK_STORES[url.partition(":")[0]]
+    store: AsyncClaimStore = getattr(import_module(module), name)(url, without_password(url))
+    return store
 
 
 def default_url() -> str:
