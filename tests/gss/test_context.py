@@ -360,3 +360,14 @@ def test_nothing_secret_shows(world: World) -> None:
     initiator, acceptor = pair(world)
     assert repr(initiator) == "<SecurityContext initiate: established>"
     assert repr(acceptor) == "<SecurityContext accept: established>"
+
+
+def test_the_worlds_skew_decides_how_wrong_a_clock_may_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = SecurityContext(name=SERVICE, world=world).step()
+    world.moving.offset = 400
+    with pytest.raises(GSSError, match="clock"):
+        SecurityContext(usage="accept", world=world).step(token)
+    monkeypatch.setattr(World, "clock_skew", lambda _: 500)
+    token = SecurityContext(name=SERVICE, world=world).step()
+    world.moving.offset = 0
+    assert SecurityContext(usage="accept", world=world).step(token)

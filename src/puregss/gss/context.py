@@ -153,6 +153,8 @@ class SecurityContext(MessageCalls):
             principal=creds.acceptor_principal() if creds else None,
             bindings=bindings,
             replay_cache=self._world.replay_cache(),
+            transit_path=self._world.transit_path,
+            clock_skew=self._world.clock_skew(),
             clock=self._world.clock,
             entropy=self._world.entropy,
         )

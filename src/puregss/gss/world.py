@@ -6,7 +6,7 @@ two realms; whoever gives none gets the process's own, which the front door inst
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from puregss.base import installed
@@ -43,6 +43,14 @@ class World(RealmMap, Protocol):
 
     def replay_cache(self) -> ReplayCache | None:
         """Where acceptors remember authenticators; None where the administrator switched it off."""
+        ...
+
+    def transit_path(self, client_realm: str, server_realm: str) -> Sequence[str] | None:
+        """The realms a ticket may pass between two others ([capaths]); None where their names decide."""
+        ...
+
+    def clock_skew(self) -> int:
+        """Seconds that a peer's clock may differ from ours (RFC 4120 §8.2: 300)."""
         ...
 
     def exchange(self, request: KdcRequest) -> bytes:

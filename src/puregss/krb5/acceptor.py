@@ -59,7 +59,7 @@ from puregss.krb5.messages.ap import (
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag, decode_ticket
-from puregss.krb5.ports import KeySource, ReplayCache, TransitPath
+from puregss.krb5.ports import CLOCK_SKEW, KeySource, ReplayCache, TransitPath
 from puregss.krb5.record import ContextRecord
 from puregss.krb5.transited import check_transited
 from puregss.krb5.window import SequenceWindow
@@ -67,8 +67,6 @@ from puregss.krb5.window import SequenceWindow
 if TYPE_CHECKING:
     from puregss.krb5.ccache import CachedTicket
     from puregss.krb5.principal import Principal
-
-CLOCK_SKEW: Final = 300
 
 _CHECKSUM_USAGE: Final = 10
 

@@ -23,9 +23,6 @@ Exchange = Generator[KdcRequest, bytes, CachedTicket]
 KDCREP_MODIFIED: Final = -1765328237
 """The minor status by which MIT's library calls an answer that does not fit its request."""
 
-CLOCK_SKEW: Final = 300
-"""Seconds by which clocks may differ (RFC 4120 §8.2)."""
-
 
 @dataclass(frozen=True, slots=True)
 class TicketOptions:

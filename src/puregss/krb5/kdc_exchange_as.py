@@ -11,7 +11,6 @@ from puregss.kcrypto.enctypes import enctype_name
 from puregss.kcrypto.key import Key
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.kdc_exchange import (
-    CLOCK_SKEW,
     Exchange,
     TicketOptions,
     altered,
@@ -36,6 +35,7 @@ from puregss.krb5.messages.kdc import (
 )
 from puregss.krb5.messages.padata import PaData, PaDataType, decode_method_data
 from puregss.krb5.messages.ticket import TicketFlag
+from puregss.krb5.ports import CLOCK_SKEW
 from puregss.krb5.preauth import Hints, Secret, preauthenticate, read_hints
 from puregss.krb5.principal import Principal, tgs_principal
 from puregss.wire.der import decode

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from puregss.kcrypto.key import Key
     from puregss.krb5.ccache import CachedTicket, CredentialCache
     from puregss.krb5.principal import Principal
+
+
+CLOCK_SKEW: Final = 300
+"""Seconds that clocks may differ where nobody says otherwise (RFC 4120 §8.2)."""
 
 
 class KeyLabel(Protocol):

@@ -11,7 +11,7 @@ from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
 from puregss.krb5.memory import MemoryKeys, MemoryTickets
 from puregss.krb5.name_local import local_name
-from puregss.krb5.ports import KeySource, TicketStore
+from puregss.krb5.ports import CLOCK_SKEW, KeySource, TicketStore
 from puregss.krb5.principal import Principal
 from puregss.realm.embedded import Realm
 from puregss.system.clock import SystemClock
@@ -84,6 +84,12 @@ class RealmWorld:
 
     def welcome_principals(self, user: str) -> None:
         """Nobody keeps a list here."""
+
+    def transit_path(self, client_realm: str, server_realm: str) -> None:
+        """The realms' names decide."""
+
+    def clock_skew(self) -> int:
+        return CLOCK_SKEW
 
     def user_of_uid(self, uid: int) -> str:
         try:

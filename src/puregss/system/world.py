@@ -11,7 +11,7 @@ from puregss.base.errors import BadNameError
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
 from puregss.krb5.name_local import DEFAULT, local_name
-from puregss.krb5.ports import KeySource, ReplayCache, TicketStore
+from puregss.krb5.ports import CLOCK_SKEW, KeySource, ReplayCache, TicketStore
 from puregss.krb5.principal import Principal
 from puregss.system.clock import SystemClock
 from puregss.system.config import Krb5Config
@@ -125,6 +125,18 @@ class SystemWorld:
     def welcome_principals(self, user: str) -> frozenset[str] | None:
         """The lines of the user's ~/.k5login; nobody where the file is not safe to believe."""
         return read_k5login(user)
+
+    def transit_path(self, client_realm: str, server_realm: str) -> list[str] | None:
+        """krb5.conf's [capaths]."""
+        return self.config.transit_path(client_realm, server_realm)
+
+    def clock_skew(self) -> int:
+        """krb5.conf's clockskew."""
+        return self._clock_skew
+
+    @cached_property
+    def _clock_skew(self) -> int:
+        return self.config.duration("clockskew", CLOCK_SKEW)
 
     # KDCs and transfer
 
