@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -69,9 +71,16 @@ def check_an_awaited_life(url: str) -> None:
         assert await domain.sweep_async() == 0
         tokens = await asyncio.gather(*(domain.export_async(context()) for _ in range(10)))
         assert await asyncio.gather(*(domain.reclaim_async(token) for token in tokens)) == [WHOLE] * 10
-        return await domain.export_async(context())
+        token = await domain.export_async(context())
+        await domain.aclose()
+        return token
 
-    token = asyncio.run(life())
+    gc.collect()  # what other tests left behind
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        token = asyncio.run(life())
+        gc.collect()
+    assert [str(warning.message) for warning in told if warning.category is ResourceWarning] == []
     assert domain.import_(token) == WHOLE
     token = asyncio.run(life())
     assert domain.import_(token) == WHOLE

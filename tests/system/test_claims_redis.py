@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from puregss.base.errors import GSSError, OperationUnavailableError, UnauthorizedError
 from puregss.system import claims_redis
@@ -198,6 +203,49 @@ def test_a_full_server_is_full() -> None:
 def test_a_replica_is_read_only(url: str) -> None:
     with redis_server("--replicaof", *url.removeprefix("redis://").removesuffix("/0").split(":")) as (replica, _):
         assert refusal(replica).minor == TransferMinor.STORE_READ_ONLY
+
+
+def test_tls_is_spoken_and_the_certificate_verified(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    port = free_port()
+    options = [
+        "--tls-port",
+        str(port),
+        "--tls-cert-file",
+        certificate,
+        "--tls-key-file",
+        key,
+        "--tls-auth-clients",
+        "no",
+    ]
+    with redis_server(*options) as _:
+        url = f"rediss://localhost:{port}/0"
+        assert refusal(url).minor == TransferMinor.STORE_UNREACHABLE
+        domain = TransferDomain.from_url(f"{url}?ssl_ca_certs={certificate}")
+        assert domain.import_(domain.export(context())) == WHOLE
+
+        async def life() -> object:
+            return await domain.import_async(await domain.export_async(context()))
+
+        assert asyncio.run(life()) == WHOLE
+
+
+def self_signed(folder: Path) -> tuple[str, str]:
+    """A certificate for localhost and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+        .add_extension(x509.BasicConstraints(True, None), True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
 @pytest.mark.parametrize("bad", ["redis://host:port/0", "redis://127.0.0.1/0?no_such_option=1", "redis://[::1/0"])

@@ -67,6 +67,7 @@ class AsyncFaultyStore:
     def __init__(self, store: FaultyStore) -> None:
         self.store = store
         self.pause: asyncio.Event | None = None
+        self.closed = False
 
     async def put(self, name: bytes, secret: bytes, ttl: int) -> None:
         self.store.put(name, secret, ttl)
@@ -81,6 +82,9 @@ class AsyncFaultyStore:
 
     async def sweep(self, now: int, tag: bytes) -> int:
         return self.store.sweep(now, tag)
+
+    async def aclose(self) -> None:
+        self.closed = True
 
 
 UNREACHABLE = GSSError("no route", minor=TransferMinor.STORE_UNREACHABLE)
@@ -475,7 +479,7 @@ def far_domain() -> tuple[FarStore, AsyncFaultyStore, Domain]:
 
 def test_the_awaiting_forms_do_the_same() -> None:
     async def life() -> None:
-        _, _, domain = far_domain()
+        _, waiting, domain = far_domain()
         token = await domain.export_async(FakeContext())
         assert await domain.import_async(token) == (MechType.kerberos, RECORD)
         with pytest.raises(MissingContextError):
@@ -485,6 +489,8 @@ def test_the_awaiting_forms_do_the_same() -> None:
         token = await domain.export_async(FakeContext())
         assert await domain.revoke_async(token)
         assert await domain.sweep_async() == 0
+        await domain.aclose()
+        assert waiting.closed
 
     asyncio.run(life())
 
@@ -492,7 +498,9 @@ def test_the_awaiting_forms_do_the_same() -> None:
 def test_a_store_that_does_not_wait_serves_the_awaiting_forms_too() -> None:
     async def life() -> Any:
         domain = memory_domain()
-        return await domain.import_async(await domain.export_async(FakeContext()))
+        result = await domain.import_async(await domain.export_async(FakeContext()))
+        await domain.aclose()
+        return result
 
     assert asyncio.run(life()) == (MechType.kerberos, RECORD)
 

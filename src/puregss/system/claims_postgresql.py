@@ -191,11 +191,40 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _is_quiet(connection: Any) -> bool:
-    """Nothing has come on an idle connection: neither its end nor an answer that somebody gave up waiting for."""
-    poll = select.poll()
-    poll.register(connection.pgconn.socket, select.POLLIN)
-    return not poll.poll(0)
+class _Idle:
+    """Connections that wait for work, closed at its end; but not in the child of a fork: the parent speaks on them."""
+
+    def __init__(self) -> None:
+        self._era = era.current
+        self._connections: list[Any] = []
+
+    def is_ours(self) -> bool:
+        return self._era is era.current
+
+    def take(self) -> Any:
+        """A connection on which nothing has come meanwhile, neither its end nor a late answer; None without one."""
+        poll = select.poll()
+        while True:
+            try:
+                connection = self._connections.pop()
+            except IndexError:
+                return None
+            poll.register(connection.pgconn.socket, select.POLLIN)
+            if not poll.poll(0):
+                return connection
+            poll.unregister(connection.pgconn.socket)
+            connection.pgconn.finish()
+
+    def keep(self, connection: Any) -> None:
+        if len(self._connections) < _MAX_IDLE:
+            self._connections.append(connection)
+        else:
+            connection.pgconn.finish()
+
+    def __del__(self) -> None:
+        if self.is_ours():
+            for connection in self._connections:
+                connection.pgconn.finish()
 
 
 class PostgreSQLStore(_Server):
@@ -203,22 +232,13 @@ class PostgreSQLStore(_Server):
 
     def __init__(self, url: str, shown: str) -> None:
         super().__init__(url, shown)
-        self._era = era.current
-        self._idle: list[Any] = []
+        self._idle = _Idle()
 
     def _connection(self) -> Any:
-        if self._era is not era.current:
-            self._era, self._idle = era.current, []  # the parent still speaks on those
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break
-            if _is_quiet(connection):
-                return connection
-            connection.close()
+        if not self._idle.is_ours():
+            self._idle = _Idle()
         try:
-            return self._psycopg.connect(**self._options, autocommit=True)
+            return self._idle.take() or self._psycopg.connect(**self._options, autocommit=True)
         except self._psycopg.Error as error:
             raise self._unreachable(_first_line(error)) from error
 
@@ -235,10 +255,7 @@ class PostgreSQLStore(_Server):
         except BaseException:
             connection.close()
             raise
-        if len(self._idle) < _MAX_IDLE:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        self._idle.keep(connection)
         return rows
 
     @staticmethod
@@ -295,19 +312,26 @@ class AsyncPostgreSQLStore(_Server):
 
     def __init__(self, url: str, shown: str) -> None:
         super().__init__(url, shown)
-        self._idle: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Any]] = WeakKeyDictionary()
+        self._idle: WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle] = WeakKeyDictionary()
+
+    def _idle_here(self) -> _Idle:
+        loop = asyncio.get_running_loop()
+        idle = self._idle.get(loop)
+        if idle is None or not idle.is_ours():
+            idle = self._idle[loop] = _Idle()
+        return idle
 
     async def _connection(self) -> Any:
-        idle = self._idle.setdefault(asyncio.get_running_loop(), [])
-        while idle:
-            connection = idle.pop()
-            if _is_quiet(connection):
-                return connection
-            await connection.close()
         try:
-            return await self._psycopg.AsyncConnection.connect(**self._options, autocommit=True)
+            return self._idle_here().take() or await self._psycopg.AsyncConnection.connect(
+                **self._options, autocommit=True
+            )
         except self._psycopg.Error as error:
             raise self._unreachable(_first_line(error)) from error
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        self._idle.pop(asyncio.get_running_loop(), None)
 
     async def _ask(self, sql: str, *parameters: bytes) -> list[bytes]:
         connection = await self._connection()
@@ -323,7 +347,7 @@ class AsyncPostgreSQLStore(_Server):
         except BaseException:  # a cancelled task above all
             connection.pgconn.finish()
             raise
-        self._idle[asyncio.get_running_loop()].append(connection)
+        self._idle_here().keep(connection)
         return rows
 
     @staticmethod

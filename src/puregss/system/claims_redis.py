@@ -212,6 +212,12 @@ class AsyncRedisStore(_Server):
             pool = self._pools[loop] = self._new_pool(redis.asyncio.connection)
         return pool
 
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        if pool is not None:
+            await pool.disconnect()
+
     async def _ask(self, *command: bytes | int) -> Any:
         pool = self._pool()
         try:

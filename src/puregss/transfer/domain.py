@@ -252,6 +252,11 @@ class Domain:
     def _sweeping(self) -> _Exchange[int]:
         return int((yield "sweep", (self._milliseconds(), self.tag())))
 
+    async def aclose(self) -> None:
+        """Close what the awaiting forms opened in the running event loop; the next call opens it again."""
+        if self._async_store is not None:
+            await self._async_store.aclose()
+
     # --- identity and time --------------------------------------------------------------------
 
     def _milliseconds(self) -> int:
