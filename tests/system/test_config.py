@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from puregss.base.errors import GSSError
 from puregss.system.config import KdcAddress, Krb5Config
+from tests.vectors import load
 
 TEXT = """\
 [libdefaults]
@@ -110,6 +112,32 @@ def test_transit_path(config: Krb5Config) -> None:
     assert config.transit_path("A.TEST", "B.TEST") == []
     assert config.transit_path("A.TEST", "C.TEST") == ["B.TEST", "X.TEST"]
     assert config.transit_path("B.TEST", "A.TEST") is None
+
+
+CAPATHS = """
+[capaths]
+    ATHENA.MIT.EDU = {
+        KERBEROS.COM = .
+    }
+    LCS.MIT.EDU = {
+        KERBEROS.COM = ATHENA.MIT.EDU
+        ATHENA.MIT.EDU = .
+        KABLOOEY.KERBEROS.COM = ATHENA.MIT.EDU
+        KABLOOEY.KERBEROS.COM = KERBEROS.COM
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [v for v in load("transited") if v.get("capaths")],
+    ids=lambda v: f"{v['client_realm']}-{v['server_realm']}",
+)
+def test_paths_are_as_published(vector: dict[str, Any], tmp_path: Path) -> None:
+    """The published walk names the TGS of each realm on the way, the two ends included."""
+    (tmp_path / "krb5.conf").write_text(CAPATHS)
+    path = Krb5Config.load([tmp_path / "krb5.conf"]).transit_path(vector["client_realm"], vector["server_realm"])
+    assert path == [name.split("/")[1].split("@")[0] for name in vector["tgt_principals"]][1:-1]
 
 
 def test_the_environment_names_the_files(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +15,8 @@ from puregss.wire.exported_name import decode_exported_name, encode_exported_nam
 
 ANONYMOUS: Final = Principal(("WELLKNOWN", "ANONYMOUS"), "WELLKNOWN:ANONYMOUS", PrincipalNameType.WELLKNOWN)
 """RFC 8062 §3: the anonymous principal of the anonymous realm."""
+
+_UID_SIZE: Final = 4  # octets of a uid_t, on every system Python runs on that has one
 
 
 def service_and_host(text: str) -> tuple[str, str]:
@@ -41,8 +44,10 @@ def canonicalize(text: str, name_type: OID | None, realms: RealmMap) -> Principa
     if name_type in (None, NameType.user, NameType.kerberos_principal):
         principal = parse_principal(text, "")
         return principal if principal.realm else replace(principal, realm=realms.default_realm())
-    if name_type in (NameType.machine_uid, NameType.string_uid):
+    if name_type == NameType.string_uid:
         return Principal((realms.user_of_uid(_uid(text)),), realms.default_realm())
+    if name_type == NameType.machine_uid:
+        return Principal((realms.user_of_uid(_machine_uid(text)),), realms.default_realm())
     if name_type == NameType.anonymous:
         return ANONYMOUS
     raise BadNameTypeError(f"Kerberos knows no names of type {name_type}")
@@ -52,6 +57,17 @@ def _uid(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadNameError(f"{text!r} is not a numeric user id")
     return int(text)
+
+
+def _machine_uid(text: str) -> int:
+    """§2.2.2: the octets of a uid_t in this machine's byte order; digits are the business of STRING_UID."""
+    octets = text.encode("utf-8", "surrogateescape")
+    if len(octets) != _UID_SIZE:
+        raise BadNameError(
+            f"a machine uid name has {_UID_SIZE} octets, the user id in this machine's byte order, not {len(octets)}; "
+            "for digits there is the type string_uid"
+        )
+    return int.from_bytes(octets, sys.byteorder)
 
 
 def export_name(principal: Principal) -> bytes:
