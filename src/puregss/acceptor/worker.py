@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from puregss.acceptor.worker_loop import Importer, serve
+from puregss.gss import world as worlds
 from puregss.gss.transfer import import_context
 from puregss.system.clock import SystemClock
 from puregss.transfer.channel import ChannelReceiver
@@ -16,8 +17,8 @@ from puregss.transfer.channel import ChannelReceiver
 
 def channel_importer(key: bytes) -> Importer:
     """Imports what the front seals for this worker."""
-    receiver = ChannelReceiver(key, SystemClock())
-    return lambda token: import_context(token, receiver)
+    receiver, world = ChannelReceiver(key, SystemClock()), worlds.default()
+    return lambda token: import_context(token, receiver, world=world)
 
 
 if __name__ == "__main__":

@@ -207,12 +207,14 @@ def serve(fd: int, make_importer: Callable[[bytes], Importer]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the front says when to stop
     start = receive_start(end)
     try:
-        # The handler is loaded with the rights the worker was started with, and no context is here yet.
+        # Everything is loaded with the rights the worker was started with, because the other user may not be able
+        # to read this Python; no context is here yet.
         handler = load_handler(start.handler)
+        importer = make_importer(start.channel_key)
         if start.user:
             become(start.user)
     except ValueError as error:
         end.send(encode_message(Failed(str(error))))
         return 1
-    Worker(end, start, handler, make_importer(start.channel_key)).run()
+    Worker(end, start, handler, importer).run()
     return 0
