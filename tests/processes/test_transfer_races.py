@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,11 +14,14 @@ from typing import Any
 
 import pytest
 
-from puregss.base.errors import GSSError, MissingContextError
+from puregss.base.errors import DuplicateTokenError, GSSError, MissingContextError
+from puregss.base.flags import RequirementFlag
+from puregss.krb5.context import KerberosContext
 from puregss.system.clock import SystemClock
 from puregss.system.domains import TransferDomain
 from puregss.transfer.channel import ChannelReceiver, ChannelSender
 from puregss.transfer.domain import Domain
+from tests.krb5.contexts import FLAGS, pair
 from tests.processes.races import race_imports
 from tests.transfer.fakes import RECORD, FakeContext
 
@@ -98,6 +102,59 @@ def test_of_two_threads_that_export_one_gets_a_token_and_of_two_that_import_one_
 
 def test_of_two_processes_that_import_from_a_folder_one_wins(tmp_path: Path) -> None:
     race_imports(f"dir:{tmp_path / 'claims'}", tmp_path, ROUNDS)
+
+
+def race_an_export(domain: Domain, receiver: KerberosContext, incoming: list[bytes]) -> tuple[bytes, Any, Any]:
+    """The token, what wrap gave out meanwhile, and what unwrap took in."""
+    given: list[bytes] = []
+    taken: list[bytes] = []
+    start = threading.Barrier(3)
+
+    def wrapping() -> None:
+        start.wait()
+        with contextlib.suppress(MissingContextError):
+            while len(given) < 500:
+                given.append(receiver.wrap(b"out", False))
+
+    def unwrapping() -> None:
+        start.wait()
+        with contextlib.suppress(MissingContextError):
+            for token in incoming:
+                taken.append(receiver.unwrap(token)[0])
+
+    threads = [threading.Thread(target=wrapping), threading.Thread(target=unwrapping)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    token = domain.export(receiver)
+    for thread in threads:
+        thread.join()
+    return token, given, taken
+
+
+def test_what_a_racing_wrap_or_unwrap_gave_out_is_counted_in_the_token() -> None:
+    domain = TransferDomain.from_url("memory:")
+    met = 0
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(200):
+            sender, receiver = pair(flags=int(FLAGS | RequirementFlag.transferable), endtime=4_000_000_000)
+            incoming = [sender.wrap(b"in", False) for _ in range(40)]
+            token, given, taken = race_an_export(domain, receiver, incoming)
+            met += 0 < len(given) < 500 and 0 < len(taken) < 40
+            restored = domain.import_(token, lambda _, record: KerberosContext.restore(record, os.urandom))
+            # The next token out continues after the last one given out; the next one in is the first not taken.
+            for each in (*given, restored.wrap(b"last", True)):
+                sender.unwrap(each)
+            for each in incoming[: len(taken)]:
+                with pytest.raises(DuplicateTokenError):
+                    restored.unwrap(each)
+            for each in incoming[len(taken) :]:
+                restored.unwrap(each)
+    finally:
+        sys.setswitchinterval(interval)
+    assert met, "export came before or after the others each time: this tried nothing"
 
 
 # --- fork ---------------------------------------------------------------------------------------
