@@ -75,8 +75,8 @@ def obtain_ticket(tickets: TicketStore, client: Principal, server: Principal, as
         known = _valid(tickets.find(client, goal), now)
         tgt = known or (yield from _walk(tickets, tgt, goal, asker))
     ticket = yield from _walk(tickets, tgt, server, asker)
-    if ticket.server != server:
-        # Kept under the name it was asked for as well, so that the next one who asks so finds it.
+    if ticket.server != server or server.realm != client.realm:
+        # Kept under the name it was asked for, so that the next one who asks so finds it.
         tickets.add(replace(ticket, server=server))
     return ticket
 
@@ -115,13 +115,18 @@ def _valid(ticket: CachedTicket | None, now: float) -> CachedTicket | None:
 
 
 def _walk(tickets: TicketStore, tgt: CachedTicket, server: Principal, asker: Asker) -> Exchange:
-    """Ask for `server`, follow every referral to another realm's TGS; keep what comes on the way."""
+    """Ask for `server`, follow every referral to another realm's TGS; keep what the client's own realm gives.
+
+    Tickets of others are not kept under the names they bear: a realm that knows the session key of a ticket it
+    calls `host/files@HOME` would pass for that service the next time the client goes there.
+    """
     seen = {tgt.server.components[1]}
     for _ in range(_MOST_REFERRALS):
         here = tgt.server.components[1]
         wanted = replace(server, realm=here)
         ticket = yield from tgs_exchange(tgt, wanted, asker, KdcOption.CANONICALIZE)
-        tickets.add(ticket)
+        if tgt.server == tgs_principal(ticket.client.realm):
+            tickets.add(ticket)
         if not ticket.server.is_tgs or ticket.server.components == server.components:
             return ticket
         there = ticket.server.components[1]
@@ -208,7 +213,12 @@ def _accept(realm: str, reply: KdcRep, body: KdcReqBody, tgt: CachedTicket, subk
     except BadMICError:
         raise altered(realm, "it cannot be opened") from None
     check_reply(realm, reply, part, body)
+    if part.server.realm != realm:
+        # RFC 4120 §5.3: a ticket's realm is the one that issued it. Nobody may issue for another.
+        raise altered(realm, f"the ticket is for {part.server}, of a realm this KDC cannot speak for")
     asked = body.server
+    if asked is not None and asked.is_tgs and not part.server.is_tgs:
+        raise altered(realm, f"it is for the service {part.server} instead of {asked}")
     on_the_way = asked is not None and asked.is_tgs and part.server.is_tgs
     if part.server != asked and not on_the_way and not body.kdc_options & KdcOption.CANONICALIZE:
         raise altered(realm, f"it is for the server {part.server} instead of {asked}")
