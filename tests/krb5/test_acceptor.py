@@ -479,6 +479,14 @@ def test_trailing_octets_are_refused() -> None:
         accept(ap_req(mint(KEY)) + b"\0")
 
 
+def test_a_session_key_that_is_not_permitted_is_told() -> None:
+    message = ap_req(mint(KEY, session_enctype=17))
+    assert accept(message, enctypes=(20, 17)).complete
+    error = refusal(message, OperationUnavailableError, KrbErrorCode.KDC_ERR_ETYPE_NOSUPP, enctypes=(20, 18))
+    assert "aes128-cts-hmac-sha1-96" in error.message
+    assert "permitted_enctypes" in error.message
+
+
 def test_a_session_key_of_an_enctype_we_lack_is_told() -> None:
     class Foreign:
         enctype = 23

@@ -205,6 +205,15 @@ def test_the_acceptors_subkey_is_of_the_enctype_preferred(session: int, agreed: 
     exchange_messages(first, second)
 
 
+def test_each_side_permits_what_it_permits() -> None:
+    """krb5.conf's permitted_enctypes: the initiator's order decides, within what the acceptor lets in."""
+    for asked, given, agreed in (((20, 17), (17, 20), 20), ((20, 17), (17,), 17), ((19, 20, 17), (20, 17), 20)):
+        tickets = Tickets(mint(KEY, session_enctype=17))
+        first, second = establish(initiator(tickets, enctypes=asked), acceptor(enctypes=given))
+        assert first.dangerous_session_key().enctype == agreed
+        exchange_messages(first, second)
+
+
 def test_two_contexts_share_nothing() -> None:
     tickets = Tickets(mint(KEY))
     records = [establish(initiator(tickets), acceptor())[0]._record for _ in range(2)]

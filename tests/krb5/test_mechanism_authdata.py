@@ -21,7 +21,15 @@ def test_the_offer_is_a_list_that_ends_with_the_session_keys_type() -> None:
 
 def test_nothing_is_offered_where_nothing_is_better() -> None:
     assert offer_enctypes(18) == ()
-    assert offer_enctypes(23) == (), "nobody can have such a session key"
+    assert offer_enctypes(20, (20, 18)) == ()
+
+
+def test_only_what_is_permitted_is_offered_and_agreed_on() -> None:
+    """krb5.conf's permitted_enctypes, in its order."""
+    assert negotiate_enctype(offer_enctypes(17, (20, 19, 17)), 17) == 20
+    assert negotiate_enctype(offer_enctypes(17), 17, (20, 19, 17)) == 17
+    assert negotiate_enctype(offer_enctypes(19), 19, (20, 19)) == 20
+    assert negotiate_enctype(offer_enctypes(18, (20,)), 18) == 20, "the session key's type is not permitted"
 
 
 @pytest.mark.parametrize("session", [17, 20, 19, 26, 25])

@@ -145,6 +145,7 @@ class SecurityContext(MessageCalls):
             clock=self._world.clock,
             entropy=self._world.entropy,
             lifetime=lifetime,
+            enctypes=self._world.permitted_enctypes(),
         )
 
     def _acceptor(self, creds: Credentials | None, bindings: ChannelBindings | None) -> Acceptor:
@@ -155,6 +156,7 @@ class SecurityContext(MessageCalls):
             replay_cache=self._world.replay_cache(),
             transit_path=self._world.transit_path,
             clock_skew=self._world.clock_skew(),
+            enctypes=self._world.permitted_enctypes(),
             clock=self._world.clock,
             entropy=self._world.entropy,
         )

@@ -80,7 +80,7 @@ class Name:
     def acceptor_principal(self, world: World) -> Principal:
         """The same for the accepting side, where a host-based name may leave out host and realm."""
         if self._principal is None and self._type in (NameType.hostbased_service, NameType.hostbased_service_x):
-            return kerberos.acceptor_principal(self._text)
+            return kerberos.acceptor_principal(self._text, ignore_host=world.ignore_acceptor_hostname())
         return self.principal(world)
 
     def export(self) -> bytes:

@@ -53,6 +53,14 @@ class World(RealmMap, Protocol):
         """Seconds that a peer's clock may differ from ours (RFC 4120 §8.2: 300)."""
         ...
 
+    def permitted_enctypes(self) -> Sequence[int]:
+        """The encryption types of session keys and subkeys, best first."""
+        ...
+
+    def ignore_acceptor_hostname(self) -> bool:
+        """Whether an acceptor named service@host takes tickets for the service on any host."""
+        ...
+
     def exchange(self, request: KdcRequest) -> bytes:
         """Send a request to a KDC of its realm and wait for the answer."""
         ...

@@ -11,13 +11,15 @@ with the KRB-ERROR in the exception's `token`, after which another token may be 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import GSSError, InvalidTokenError
+from puregss.base.errors import GSSError, InvalidTokenError, OperationUnavailableError
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
+from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor_checks import check_address, check_authenticator, check_times
 from puregss.krb5.acceptor_keys import open_ticket
@@ -107,6 +109,7 @@ class Acceptor:
     `principal` None accepts for any key in `keys`; a host-based principal (name type 3) with an empty
     realm or an empty host accepts for any key that fits. `replay_cache` None trusts the protocol above
     to bar replays. `transit_path` is asked about cross-realm tickets whose path no KDC has checked.
+    `enctypes` are those permitted for session keys and subkeys.
     After an error in its first step the acceptor may be given another token (the initiator's retry).
     """
 
@@ -121,6 +124,7 @@ class Acceptor:
         entropy: Entropy,
         transit_path: TransitPath | None = None,
         clock_skew: int = CLOCK_SKEW,
+        enctypes: Sequence[int] = SUPPORTED,
     ) -> None:
         self.context: KerberosContext | None = None
         self.complete = False
@@ -133,6 +137,7 @@ class Acceptor:
         self._entropy = entropy
         self._transit_path = transit_path
         self._skew = clock_skew
+        self._enctypes = enctypes
         self._third_leg: _ThirdLeg | None = None  # what is waited for, in DCE style
         self._known: tuple[Principal, Principal, int, int] | None = None
         self._authenticator: Authenticator | None = None  # while a step runs, for the error token
@@ -188,7 +193,9 @@ class Acceptor:
             return None
         bare = not framed or bool(flags & _DCE)
         own = random_sequence_number(self._entropy)
-        enctype = negotiate_enctype(request.authenticator.authorization_data, request.session_key.enctype)
+        enctype = negotiate_enctype(
+            request.authenticator.authorization_data, request.session_key.enctype, self._enctypes
+        )
         subkey = random_key(enctype, self._entropy)
         reply = self._reply(request, own, subkey)
         if flags & _DCE:
@@ -206,6 +213,12 @@ class Acceptor:
             )
         part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
         session_key = usable_key(part.key, "the session key of the ticket")
+        if session_key.enctype not in self._enctypes:
+            raise OperationUnavailableError(
+                f"the session key of the ticket of {part.client} is of the type {enctype_name(session_key.enctype)}, "
+                "which permitted_enctypes in krb5.conf leaves out here; let the KDC know what this service permits",
+                minor=KrbErrorCode.KDC_ERR_ETYPE_NOSUPP.minor,
+            )
         authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
         now = self._clock.now()
         check_authenticator(authenticator, part, now, self._skew)

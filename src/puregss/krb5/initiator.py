@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,7 @@ from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import KdcRequest, Steps
 from puregss.base.ports import Clock, Entropy
+from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.authenticator_checksum import (
     CHECKSUM_TYPE,
@@ -99,7 +100,8 @@ class Initiator:
     """An `Establishment` that proves to `target` who its user is (the mechanism's `init_sec_context`).
 
     `client` picks whose tickets to use, by default the store's own principal. `lifetime` is in seconds:
-    what is asked of the KDC if a ticket must be fetched, and an upper bound of the context's own.
+    what is asked of the KDC if a ticket must be fetched, and an upper bound of the context's own. `enctypes` are
+    those permitted, best first: asked of the KDC, and offered to the acceptor for its subkey (RFC 4537).
     Steps yield `KdcRequest` where a ticket is missing; the answer is the KDC's reply.
     """
 
@@ -114,6 +116,7 @@ class Initiator:
         entropy: Entropy,
         lifetime: int | None = None,
         client: Principal | None = None,
+        enctypes: Sequence[int] = SUPPORTED,
     ) -> None:
         self.context: KerberosContext | None = None
         self.complete = False
@@ -125,6 +128,7 @@ class Initiator:
         self._entropy = entropy
         self._lifetime = lifetime
         self._client = client
+        self._enctypes = tuple(enctypes)
         self._offset = 0.0
         self._retried = False
         self._waiting: _Waiting | None = None  # for the acceptor's answer
@@ -160,7 +164,7 @@ class Initiator:
         if token:
             raise InvalidTokenError("an initiator speaks first: its first step takes no token")
         client = self._client or self._tickets.default_principal
-        asker = Asker(self._clock, self._entropy, self._lifetime)
+        asker = Asker(self._clock, self._entropy, self._lifetime, self._enctypes)
         ticket = yield from obtain_ticket(self._tickets, client, self._target, asker)
         if not ticket.server.realm:
             # Kept under the name it was asked for, which leaves the realm to the KDC; the ticket itself knows.
@@ -216,7 +220,7 @@ class Initiator:
             sent.ctime,
             EncryptionKey(key.enctype, sent.subkey.dangerous_material()),
             sent.sequence,
-            offer_enctypes(key.enctype) if answered else (),
+            offer_enctypes(key.enctype, self._enctypes) if answered else (),
         )
         cipher = key.encrypt(AUTHENTICATOR_USAGE, encode_authenticator(authenticator), self._entropy)
         message = encode_ap_req(

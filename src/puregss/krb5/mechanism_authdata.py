@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from puregss.base.errors import GSSError
@@ -20,17 +21,21 @@ class _EtypeList:
     etypes: list[int]
 
 
-def offer_enctypes(session_enctype: int) -> AuthorizationData:
-    """The encryption types preferred to the session key's, best first, it being the last; nothing if there are none."""
-    if session_enctype not in SUPPORTED[1:]:
+def offer_enctypes(session_enctype: int, permitted: Sequence[int] = SUPPORTED) -> AuthorizationData:
+    """What of `permitted`, best first, is preferred to the session key's type, and then that; nothing if nothing is.
+
+    A session key of a type that is not permitted was the KDC's choice: everything is preferred to it.
+    """
+    known = session_enctype in permitted
+    preferred = permitted[: permitted.index(session_enctype)] if known else permitted
+    if not preferred:
         return ()
-    offer = SUPPORTED[: SUPPORTED.index(session_enctype) + 1]
-    negotiation = (_ETYPE_NEGOTIATION, encode_all(_EtypeList(etypes=list(offer))))
+    negotiation = (_ETYPE_NEGOTIATION, encode_all(_EtypeList(etypes=[*preferred, session_enctype])))
     return ((AD_IF_RELEVANT, encode_authorization_data((negotiation,))),)
 
 
-def negotiate_enctype(elements: AuthorizationData, session_enctype: int) -> int:
-    """The encryption type of the acceptor's subkey: the first offered that we speak, else the session key's.
+def negotiate_enctype(elements: AuthorizationData, session_enctype: int, permitted: Sequence[int] = SUPPORTED) -> int:
+    """The encryption type of the acceptor's subkey: the first offered that is permitted, else the session key's.
 
     The initiator lists what it prefers to the session key's type, and perhaps that one last. A list that cannot be
     read is ignored, as the element it stands in may be.
@@ -42,7 +47,7 @@ def negotiate_enctype(elements: AuthorizationData, session_enctype: int) -> int:
         offered = decode_all(_EtypeList, octets).etypes
     except GSSError:
         return session_enctype
-    return next((etype for etype in offered if etype in SUPPORTED), session_enctype)
+    return next((etype for etype in offered if etype in permitted), session_enctype)
 
 
 def channel_aware(elements: AuthorizationData) -> bool:

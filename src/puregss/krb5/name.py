@@ -27,9 +27,13 @@ def service_and_host(text: str) -> tuple[str, str]:
     return service, host.lower().removesuffix(".")
 
 
-def acceptor_principal(text: str) -> Principal:
-    """The keys that `service@host` stands for on the accepting side: empty parts match anything."""
-    return Principal(service_and_host(text), "", PrincipalNameType.SRV_HST)
+def acceptor_principal(text: str, *, ignore_host: bool = False) -> Principal:
+    """The keys that `service@host` stands for on the accepting side: empty parts match anything.
+
+    With `ignore_host` the host is one of them, as krb5.conf's ignore_acceptor_hostname wants it.
+    """
+    service, host = service_and_host(text)
+    return Principal((service, "" if ignore_host else host), "", PrincipalNameType.SRV_HST)
 
 
 def canonicalize(text: str, name_type: OID | None, realms: RealmMap) -> Principal:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Sequence
 from threading import Lock
 
 from puregss.base.errors import BadNameError, DuplicateTokenError, MissingCredentialsError
 from puregss.base.mechanism import KdcRequest
 from puregss.base.ports import Clock, Entropy
+from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.krb5.memory import MemoryKeys, MemoryTickets
 from puregss.krb5.name_local import local_name
 from puregss.krb5.ports import CLOCK_SKEW, KeySource, TicketStore
@@ -90,6 +92,12 @@ class RealmWorld:
 
     def clock_skew(self) -> int:
         return CLOCK_SKEW
+
+    def permitted_enctypes(self) -> Sequence[int]:
+        return SUPPORTED
+
+    def ignore_acceptor_hostname(self) -> bool:
+        return False
 
     def user_of_uid(self, uid: int) -> str:
         try:

@@ -138,6 +138,18 @@ class SystemWorld:
     def _clock_skew(self) -> int:
         return self.config.duration("clockskew", CLOCK_SKEW)
 
+    def permitted_enctypes(self) -> tuple[int, ...]:
+        """krb5.conf's permitted_enctypes, as far as we have them."""
+        return self._permitted_enctypes
+
+    @cached_property
+    def _permitted_enctypes(self) -> tuple[int, ...]:
+        return self.config.enctypes("permitted_enctypes")
+
+    def ignore_acceptor_hostname(self) -> bool:
+        """krb5.conf's ignore_acceptor_hostname, for machines of several names."""
+        return self.config.boolean("ignore_acceptor_hostname", False)
+
     # KDCs and transfer
 
     def exchange(self, request: KdcRequest) -> bytes:

@@ -1,0 +1,42 @@
+"""RFC 2743 §1.1: what of krb5.conf reaches the calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from puregss.base.errors import GSSError
+from puregss.base.names import NameType
+from puregss.gss.name import Name
+from puregss.kcrypto.enctypes import SUPPORTED
+from puregss.krb5.principal import Principal
+from puregss.system.world import SystemWorld
+
+SERVICE = Name("host@www.example.com", NameType.hostbased_service)
+
+
+def world(folder: Path, *lines: str) -> SystemWorld:
+    (folder / "krb5.conf").write_text("\n".join(("[libdefaults]", *lines)))
+    return SystemWorld(config=str(folder / "krb5.conf"))
+
+
+def test_without_a_word_everything_is_permitted(tmp_path: Path) -> None:
+    assert world(tmp_path).permitted_enctypes() == SUPPORTED
+
+
+def test_permitted_enctypes_keep_their_order(tmp_path: Path) -> None:
+    assert world(tmp_path, "permitted_enctypes = aes256-sha2 rc4 aes128-cts").permitted_enctypes() == (20, 17)
+    with pytest.raises(GSSError, match="permitted_enctypes"):
+        world(tmp_path, "permitted_enctypes = rc4").permitted_enctypes()
+
+
+def test_an_acceptor_of_many_names_may_ignore_its_host(tmp_path: Path) -> None:
+    assert SERVICE.acceptor_principal(world(tmp_path)) == Principal(("host", "www.example.com"), "")
+    ignoring = world(tmp_path, "ignore_acceptor_hostname = true")
+    assert SERVICE.acceptor_principal(ignoring) == Principal(("host", ""), "")
+
+
+def test_clocks_may_differ_by_what_the_configuration_says(tmp_path: Path) -> None:
+    assert world(tmp_path).clock_skew() == 300
+    assert world(tmp_path, "clockskew = 2m").clock_skew() == 120
