@@ -45,8 +45,8 @@ def common(rounds: int, only: str) -> Iterator[Result]:
     """The rows that do not."""
     if only in "whole acceptor":
         yield from acceptor.rows(service_of(18))
-    if only in "import, cold":
-        yield startup.row(rounds)
+    if only in "import, cold, and use":
+        yield from startup.rows(rounds)
 
 
 @click.command()
