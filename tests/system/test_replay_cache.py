@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from puregss.base.errors import DuplicateTokenError, GSSError
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.system.replay_cache import FileReplayCache, replay_cache_from_environment
 from puregss.system.siphash import SipHash24
+from puregss.system.world import SystemWorld
 
 NOW = 1_750_000_000
 SEED = bytes(range(16))
@@ -233,7 +235,45 @@ def test_a_full_file_lets_nobody_in(tmp_path: Path) -> None:
         cache_at(tmp_path).store(mac_of(1), NOW, NOW)
 
 
+def test_a_record_that_fits_in_part_lets_nobody_in(tmp_path: Path) -> None:
+    """The system writes what still fits and calls that success; the rest would be zeros: a slot never used."""
+    cache = cache_at(tmp_path)
+    slot = 16 + SipHash24([SEED]).hash(mac_of(1)[:12])[0] % 1023 * 16
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (8, slot + 1, slot + 12):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            with pytest.raises(GSSError, match="cannot be used"):
+                cache.store(mac_of(1), NOW, NOW)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_second_name_of_a_file_of_ours_is_not_written_to(tmp_path: Path) -> None:
+    """Where everyone may write, a stranger can give any file a name that he chooses."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"of ours")
+    (tmp_path / "rcache").hardlink_to(precious)
+    with pytest.raises(GSSError, match="cannot be used"):
+        cache_at(tmp_path).store(mac_of(1), NOW, NOW)
+    assert precious.read_bytes() == b"of ours"
+
+
 # Which cache
+
+
+def test_the_skew_that_acceptors_grant_is_the_caches_too(tmp_path: Path) -> None:
+    """Else a record is overwritten while its authenticator is still good."""
+    path = tmp_path / "krb5.conf"
+    path.write_text(f"[libdefaults]\n clockskew = 1h\n default_rcache_name = file2:{tmp_path / 'rcache'}\n")
+    cache = SystemWorld(config=str(path)).replay_cache()
+    assert cache is not None
+    cache.store(mac_of(1), NOW, NOW)
+    octets = bytearray((tmp_path / "rcache").read_bytes())
+    octets[-16:-12] = b"othr"  # another record of the same place
+    (tmp_path / "rcache").write_bytes(octets)
+    cache.store(mac_of(1), NOW + 3000, NOW)
+    assert octets in (tmp_path / "rcache").read_bytes(), "it is good for ten more minutes"
 
 
 def test_the_default_is_mits(tmp_path: Path) -> None:

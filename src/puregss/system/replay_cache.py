@@ -19,6 +19,7 @@ from typing import Final
 from puregss.base.errors import DuplicateTokenError, GSSError
 from puregss.base.ports import Entropy
 from puregss.krb5.messages.error import KrbErrorCode
+from puregss.krb5.ports import CLOCK_SKEW
 from puregss.system.siphash import SipHash24
 
 _SEED: Final = 16
@@ -54,7 +55,7 @@ class FileReplayCache:
     `owned` demands that the file belongs to the effective user, as in a directory where everyone may write.
     """
 
-    def __init__(self, path: str, *, owned: bool, entropy: Entropy = os.urandom, skew: int = 300) -> None:
+    def __init__(self, path: str, *, owned: bool, entropy: Entropy = os.urandom, skew: int = CLOCK_SKEW) -> None:
         self.path = path
         self._owned = owned
         self._entropy = entropy
@@ -72,7 +73,7 @@ class FileReplayCache:
                     found = self._place(descriptor, tag, now)
                     if found is not None:
                         # An authenticator from ahead of our clock is good until its own time and the skew have passed.
-                        os.pwrite(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
+                        _write(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
                 finally:
                     # Said aloud, for a child forked meanwhile holds the same open file and would keep the lock.
                     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _UNLOCK)
@@ -95,13 +96,16 @@ class FileReplayCache:
             raise OSError(errno.EINVAL, "it is not a file")
         if self._owned and status.st_uid != os.geteuid():
             raise OSError(errno.EPERM, f"it belongs to the user {status.st_uid}")
+        if self._owned and status.st_nlink != 1:
+            # A stranger can link any file of ours to this place, or it was just removed and would be forgotten.
+            raise OSError(errno.EMLINK, "it has other names, or none any more")
 
     def _place(self, descriptor: int, tag: bytes, now: int) -> int | None:
         """Where the record for `tag` goes; None if it is there already."""
         seed = os.pread(descriptor, _SEED, 0)
         if len(seed) < _SEED:
             seed = self._entropy(_SEED)
-            os.pwrite(descriptor, seed, 0)
+            _write(descriptor, seed, 0)
         # Where there is room, it is in the tables that the file has begun or in the next one.
         begun = bisect_left(_OFFSETS, os.lseek(descriptor, 0, os.SEEK_END)) + 1
         place = None
@@ -123,6 +127,11 @@ class FileReplayCache:
         raise OSError(errno.EFBIG, "it is full")
 
 
+def _write(descriptor: int, octets: bytes, offset: int) -> None:
+    if os.pwrite(descriptor, octets, offset) != len(octets):
+        raise OSError(errno.ENOSPC, "it has no room for a whole record")
+
+
 @lru_cache(maxsize=16)
 def _hasher(seed: bytes, tables: int) -> SipHash24:
     """The hashes of the first so many tables; made once, for a process opens the same file again and again."""
@@ -130,20 +139,21 @@ def _hasher(seed: bytes, tables: int) -> SipHash24:
 
 
 def replay_cache_from_environment(
-    environment: Mapping[str, str] = os.environ, configured: str | None = None
+    environment: Mapping[str, str] = os.environ, configured: str | None = None, skew: int = CLOCK_SKEW
 ) -> FileReplayCache | None:
     """The replay cache that MIT krb5 would use; None where it is switched off (`none:`).
 
     KRB5RCACHENAME comes first, then KRB5RCACHETYPE, then `configured` (default_rcache_name of krb5.conf), then the
-    default file: krb5_UID.rcache2 in KRB5RCACHEDIR, TMPDIR or /var/tmp. GSSError for a type that does not exist.
+    default file: krb5_UID.rcache2 in KRB5RCACHEDIR, TMPDIR or /var/tmp. `skew` is what acceptors grant: records must
+    outlive the authenticators they are of. GSSError for a type that does not exist.
     """
     name = environment.get("KRB5RCACHENAME") or environment.get("KRB5RCACHETYPE") or configured or "dfl"
     kind, _, residual = name.partition(":")
     if kind == "none":
         return None
     if kind == "file2" and residual:
-        return FileReplayCache(residual, owned=False)
+        return FileReplayCache(residual, owned=False, skew=skew)
     if kind == "dfl":
         folder = environment.get("KRB5RCACHEDIR") or environment.get("TMPDIR") or "/var/tmp"
-        return FileReplayCache(f"{folder}/krb5_{os.geteuid()}.rcache2", owned=True)
+        return FileReplayCache(f"{folder}/krb5_{os.geteuid()}.rcache2", owned=True, skew=skew)
     raise GSSError(f"there is no replay cache {name!r}: KRB5RCACHENAME may say dfl:, none: or file2:PATH")

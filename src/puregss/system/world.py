@@ -73,7 +73,9 @@ class SystemWorld:
 
     def replay_cache(self) -> ReplayCache | None:
         """The one MIT krb5 would use, so that its acceptors and ours refuse each other's replays."""
-        return replay_cache_from_environment(configured=self.config.setting("default_rcache_name"))
+        return replay_cache_from_environment(
+            configured=self.config.setting("default_rcache_name"), skew=self._clock_skew
+        )
 
     # Realms, hosts, users
 
