@@ -22,6 +22,7 @@ from puregss.base.errors import (
     TokenTooEarlyError,
 )
 from puregss.base.flags import RequirementFlag
+from puregss.base.mechanism import KdcRequest
 from puregss.base.names import MechType
 from puregss.base.oid import OID
 from puregss.gss.context import SecurityContext
@@ -187,6 +188,46 @@ def test_an_established_context_takes_no_more_context_tokens(world: World) -> No
     with pytest.raises(GSSError, match="established already"):
         initiator.step(b"x")
     initiator.wrap(b"unharmed", True)
+
+
+def test_a_context_that_is_deleted_in_the_middle_of_a_step_stays_dead(world: World) -> None:
+    """While one thread waits for a KDC, another deletes the context: it must not come back to life with the answer."""
+    context = SecurityContext(name=SERVICE, world=world, flags=0)
+    exchange = world.exchange
+
+    def deleting(request: KdcRequest) -> bytes:
+        context.delete()
+        return exchange(request)
+
+    world.exchange = deleting  # type: ignore[method-assign]
+    with pytest.raises(MissingContextError, match="the context was deleted"):
+        context.step()
+    assert not context.complete
+    with pytest.raises(MissingContextError, match="the context was deleted"):
+        context.wrap(b"x", True)
+
+
+def test_a_step_that_comes_too_late_does_not_end_the_context(world: World) -> None:
+    """Of two racing steps the second finds an established context: it is refused, and the context lives on."""
+    context = SecurityContext(name=SERVICE, world=world, flags=0)
+    establishment, stepping = context._establishment, threading.Lock()
+    context.step()
+    assert context.complete
+
+    class Stale:
+        """What the late thread saw before."""
+
+        def acquire(self, blocking: bool) -> bool:
+            context._establishment = context._stepping = None
+            return stepping.acquire(blocking)
+
+        def release(self) -> None:
+            stepping.release()
+
+    context._establishment, context._stepping = establishment, Stale()  # type: ignore[assignment]
+    with pytest.raises(GSSError, match="is established already"):
+        context.step()
+    assert context.wrap(b"x", True).encrypted
 
 
 def test_a_failed_step_ends_the_context(world: World) -> None:

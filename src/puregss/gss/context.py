@@ -201,6 +201,9 @@ class SecurityContext(MessageCalls):
             raise GSSError("the context is established already; it takes no more context tokens")
         if not stepping.acquire(blocking=False):
             raise GSSError("another thread or task is stepping this context; a context takes one token at a time")
+        if self._establishment is not establishment:  # established, or deleted, since we looked
+            stepping.release()
+            return self._begin_step()
         return establishment, stepping
 
     def _settle(self, establishment: Establishment) -> None:
@@ -210,6 +213,9 @@ class SecurityContext(MessageCalls):
             self._delegated = Credentials.of_tickets(MemoryTickets(establishment.delegated), self._world)
         if establishment.complete:
             self._establishment = self._stepping = None
+        if self._why_dead:  # deleted while the step was under way, for a KDC can take its time
+            self._die(self._why_dead)
+            raise self._no_context()
 
     def _adopt(self, context: MechanismContext) -> None:
         self._live = context
@@ -219,7 +225,7 @@ class SecurityContext(MessageCalls):
 
     def _abandon(self, error: BaseException) -> None:
         cause = error.message if isinstance(error, GSSError) else type(error).__name__
-        self._die(f"establishment failed: {cause}")
+        self._die(self._why_dead or f"establishment failed: {cause}")
 
     # The states of a context
 
@@ -249,9 +255,9 @@ class SecurityContext(MessageCalls):
         return MissingContextError(self._why_dead or "the context is not established yet; go on with step()")
 
     def _die(self, why: str) -> None:
+        self._why_dead = why  # first: a step that ends now looks at it after it has put its context in place
         live = self._live
         self._live = self._establishment = self._stepping = self._delegated = None
-        self._why_dead = why
         if live is not None:
             with live.lock:
                 live.kill(why)
