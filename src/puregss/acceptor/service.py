@@ -11,19 +11,8 @@ from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials
 from puregss.gss.transfer import reclaim_context
 from puregss.gss.world import World
-from puregss.kcrypto.enctypes import enctype_name
 from puregss.system.clock import SystemClock
 from puregss.transfer.channel import ChannelSender
-
-
-class AcceptedContext(SecurityContext):
-    """A context that can name the encryption type of its messages, for the log."""
-
-    __slots__ = ()
-
-    @property
-    def enctype(self) -> str:
-        return enctype_name(self._kerberos().dangerous_session_key().enctype)
 
 
 def make_front(
@@ -37,8 +26,8 @@ def make_front(
 ) -> Front:
     """A front that accepts on the listening socket `listener` for `credentials`, in `world` or the process's own."""
 
-    def make_context() -> AcceptedContext:
-        return AcceptedContext(creds=credentials, usage="accept", world=world)
+    def make_context() -> SecurityContext:
+        return SecurityContext(creds=credentials, usage="accept", world=world)
 
     def reclaim(token: bytes, sender: ChannelSender) -> SecurityContext:
         return reclaim_context(token, sender, world=world)

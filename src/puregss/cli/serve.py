@@ -6,6 +6,7 @@ import errno
 import fnmatch
 import logging
 import os
+import pwd
 import signal
 import socket
 
@@ -25,6 +26,8 @@ from puregss.gss.name import Name
 from puregss.krb5.acceptor_keys import matches
 
 BACKLOG = 1024
+UNPRIVILEGED = "nobody"
+"""Whose rights suffice for a worker: everything it needs reaches it through its channel."""
 LIMITS = Limits()
 
 
@@ -37,7 +40,8 @@ LIMITS = Limits()
               help="Give workers the socket with the context, or keep it and relay.")  # fmt: skip
 @click.option("--framing", default="length", show_default=True, type=click.Choice(sorted(FRAMINGS)),
               help="The wire protocol; gss-sample is that of gss-client.")  # fmt: skip
-@click.option("--user", default="", metavar="NAME", help="Workers become this user, who need not read keytabs.")
+@click.option("--user", metavar="NAME", help="Workers become this user, who should not be able to read the keytab "
+              "[default: nobody if started by root, else who started it].")  # fmt: skip
 @click.option(
     "--allow", multiple=True, metavar="PATTERN", help="Let in these principals only (* is a wildcard); repeat."
 )
@@ -60,7 +64,7 @@ def serve(
     workers: int,
     topology: str,
     framing: str,
-    user: str,
+    user: str | None,
     allow: tuple[str, ...],
     max_token: int,
     max_message: int,
@@ -102,20 +106,41 @@ def serve(
         framing=framing,
         topology="relay" if topology == "relay" else "connection",
         workers=workers,
-        user=user,
+        user=user_of_workers(user),
         limits=limits,
     )
     credentials = service_credentials(service, keytab)
     listener = listen(address)
     front = make_front(listener, settings, credentials, authorize=allowing(allow) if allow else anybody)
-    if os.geteuid() == 0 and not user:
-        logging.getLogger("puregss").warning("workers run as root, who can read any keytab; better give them a --user")
+    warn_if_keys_are_in_reach(settings.user)
     stop_on_signals(front)
     allow_many_files()
     front.start()
     host, port = listener.getsockname()[:2]
     click.echo(f"puregss serves {service} on {host}:{port} ({framing}, {topology}, {workers} workers)")
     front.run()
+
+
+def user_of_workers(wanted: str | None) -> str:
+    """Whom workers become: `wanted`, or whom root's become unasked; empty for no change."""
+    if wanted is not None:
+        return wanted
+    return UNPRIVILEGED if os.geteuid() == 0 else ""
+
+
+def warn_if_keys_are_in_reach(user: str) -> None:
+    """Say so where workers have the rights of the front: one that is taken over can open the front's keytab."""
+    if user:
+        try:
+            if pwd.getpwnam(user).pw_uid != os.geteuid():
+                return
+        except KeyError:
+            return  # the workers will say that there is no such user
+    if os.geteuid() == 0:
+        why = "workers run as root, who can read any keytab; without --user they run as " + UNPRIVILEGED
+    else:
+        why = "workers run as the user who can read the keytab, this one; only root can start them as another"
+    logging.getLogger("puregss").warning("%s", why)
 
 
 def service_credentials(service: str, keytab: str | None) -> Credentials:
