@@ -119,10 +119,12 @@ class MitRealm:
     def default_ccache(self) -> Path:
         return self.folder / "krb5cc"
 
-    def environment(self, *, ccache: Path | None = None, keytab: Path | None = None) -> dict[str, str]:
+    def environment(
+        self, *, ccache: Path | None = None, keytab: Path | None = None, config: Path | None = None
+    ) -> dict[str, str]:
         """This process's environment, with every variable of Kerberos pointing into the realm's folder."""
         return {name: value for name, value in os.environ.items() if not name.startswith("KRB5")} | {
-            "KRB5_CONFIG": str(self.config),
+            "KRB5_CONFIG": str(config or self.config),
             "KRB5_KDC_PROFILE": str(self.folder / "kdc.conf"),
             "KRB5CCNAME": f"FILE:{ccache or self.default_ccache}",
             "KRB5_KTNAME": f"FILE:{keytab or self.default_keytab}",
@@ -180,11 +182,28 @@ class MitRealm:
         """New keys, and a kvno one higher."""
         self.admin(*(f"cpw -randkey -keepold -e {_keysalts(enctypes)} {name}" for name in names))
 
-    def kinit(self, user: str, *options: str, ccache: Path | None = None) -> Path:
+    def kinit(self, user: str, *options: str, ccache: Path | None = None, config: Path | None = None) -> Path:
         """Fill a credential cache by the user's password and return its path."""
         target = ccache or self.default_ccache
-        self.run("kinit", *options, user, input=self._passwords[user] + "\n", env=self.environment(ccache=target))
+        env = self.environment(ccache=target, config=config)
+        self.run("kinit", *options, user, input=self._passwords[user] + "\n", env=env)
         return target
+
+    def narrowed(self, enctype: int, user: str) -> dict[str, str]:
+        """An environment that permits one encryption type alone, with a forwardable TGT of `user`.
+
+        Otherwise whoever answers chooses a subkey of the type that both sides like best (RFC 4537), and all
+        messages are protected with aes256-cts-hmac-sha1-96, whatever the service's key is.
+        """
+        config, ccache = self.folder / f"krb5-{enctype}.conf", self.folder / f"krb5cc-{enctype}"
+        if not ccache.exists():
+            name = ENCTYPES[enctype]
+            permitted = (
+                f"[libdefaults]\n    permitted_enctypes = {name}\n    default_etypes = {name}\n"  # MIT's, Heimdal's
+            )
+            config.write_text(self.config.read_text().replace("[libdefaults]\n", permitted, 1))
+            self.kinit(user, "-f", ccache=ccache, config=config)
+        return self.environment(ccache=ccache, config=config)
 
     def kvno(self, service: str, *options: str, ccache: Path | None = None) -> str:
         """Have MIT's client fetch a service ticket into the cache."""

@@ -8,7 +8,7 @@ from struct import unpack_from
 
 import pytest
 
-from tests.interop.conftest import service_of
+from tests.interop.conftest import Libraries, service_of
 from tests.interop.mit_realm import AES, MitRealm
 from tests.interop.party import (
     CONFIDENTIAL,
@@ -40,11 +40,10 @@ ROLES = ("initiator", "acceptor")
 
 
 @pytest.fixture(scope="module")
-def libraries(mit_realm: MitRealm) -> Iterator[dict[str, RemoteLibrary]]:
-    running = {kind: RemoteLibrary(*command, env=mit_realm.environment()) for kind, command in LIBRARIES.items()}
-    yield running
-    for library in running.values():
-        library.__exit__(None, None, None)
+def libraries(mit_realm: MitRealm) -> Iterator[Libraries]:
+    libraries = Libraries(mit_realm, LIBRARIES)
+    yield libraries
+    libraries.close()
 
 
 class Journey:
@@ -52,7 +51,7 @@ class Journey:
 
     def __init__(
         self,
-        libraries: dict[str, RemoteLibrary],
+        libraries: Libraries,
         role: str,
         start: str,
         peer: str,
@@ -60,24 +59,29 @@ class Journey:
         flags: int = ALL_FLAGS,
     ) -> None:
         self._libraries = libraries
+        self._enctype = enctype
         self.place = start
         initiating, accepting = (start, peer) if role == "initiator" else (peer, start)
-        initiator = libraries[initiating].initiate(f"{service_of(enctype)}@localhost", flags)
-        acceptor = libraries[accepting].accept()
+        initiator = self.library(initiating).initiate(f"{service_of(enctype)}@localhost", flags)
+        acceptor = self.library(accepting).accept()
         establish(initiator, acceptor)
         self.end: RemoteParty
         self.peer: RemoteParty
         self.end, self.peer = (initiator, acceptor) if role == "initiator" else (acceptor, initiator)
+
+    def library(self, kind: str) -> RemoteLibrary:
+        """The library whose contexts have this journey's encryption type and no other."""
+        return self._libraries(kind, self._enctype)
 
     def move(self, place: str) -> bytes:
         """Export where the end is and import at `place`, one of which is puregss. The token."""
         assert "puregss" in (self.place, place)
         if self.place == "puregss":
             token = self.end.export(FORMATS[place])
-            self.end = self._libraries[place].restore(token)
+            self.end = self.library(place).restore(token)
         else:
             token = self.end.export()
-            self.end = self._libraries["puregss"].restore(token, FORMATS[self.place])
+            self.end = self.library("puregss").restore(token, FORMATS[self.place])
         self.place = place
         return token
 
@@ -93,7 +97,7 @@ class Journey:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("peer", ["mit", "heimdal"])
 @pytest.mark.parametrize("library", KINDS)
-def test_there_and_back(libraries: dict[str, RemoteLibrary], library: str, peer: str, role: str, enctype: int) -> None:
+def test_there_and_back(libraries: Libraries, library: str, peer: str, role: str, enctype: int) -> None:
     journey = Journey(libraries, role, "puregss", peer, enctype)
     journey.talk()
     facts = journey.end.facts()
@@ -108,7 +112,7 @@ def test_there_and_back(libraries: dict[str, RemoteLibrary], library: str, peer:
 
 @pytest.mark.parametrize("enctype", [25, 26])
 @pytest.mark.parametrize("role", ROLES)
-def test_camellia_there_and_back(libraries: dict[str, RemoteLibrary], role: str, enctype: int) -> None:
+def test_camellia_there_and_back(libraries: Libraries, role: str, enctype: int) -> None:
     """Which of the C libraries MIT alone has."""
     journey = Journey(libraries, role, "puregss", "mit", enctype)
     for place in ("mit", "puregss", "mit"):
@@ -119,7 +123,7 @@ def test_camellia_there_and_back(libraries: dict[str, RemoteLibrary], role: str,
 @pytest.mark.parametrize("enctype", AES)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("library", KINDS)
-def test_a_context_born_in_c(libraries: dict[str, RemoteLibrary], library: str, role: str, enctype: int) -> None:
+def test_a_context_born_in_c(libraries: Libraries, library: str, role: str, enctype: int) -> None:
     for moved_before_the_first_message in (True, False):
         journey = Journey(libraries, role, library, "mit", enctype)
         if not moved_before_the_first_message:
@@ -131,7 +135,7 @@ def test_a_context_born_in_c(libraries: dict[str, RemoteLibrary], library: str, 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("first", "second"), [pair for pair in product(KINDS, KINDS) if pair[0] != pair[1]])
-def test_from_one_c_library_to_another(libraries: dict[str, RemoteLibrary], first: str, second: str, role: str) -> None:
+def test_from_one_c_library_to_another(libraries: Libraries, first: str, second: str, role: str) -> None:
     journey = Journey(libraries, role, first, "heimdal", 18)
     journey.talk()
     for place in ("puregss", second, "puregss", first):
@@ -141,7 +145,7 @@ def test_from_one_c_library_to_another(libraries: dict[str, RemoteLibrary], firs
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("library", KINDS)
-def test_one_way_authentication(libraries: dict[str, RemoteLibrary], library: str, role: str) -> None:
+def test_one_way_authentication(libraries: Libraries, library: str, role: str) -> None:
     journey = Journey(libraries, role, "puregss", "mit", 18, CONFIDENTIAL | INTEGRITY)
     for place in (library, "puregss", library):
         journey.move(place)
@@ -150,9 +154,7 @@ def test_one_way_authentication(libraries: dict[str, RemoteLibrary], library: st
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("library", KINDS)
-def test_lost_and_repeated_messages_are_still_noticed(
-    libraries: dict[str, RemoteLibrary], library: str, role: str
-) -> None:
+def test_lost_and_repeated_messages_are_still_noticed(libraries: Libraries, library: str, role: str) -> None:
     journey = Journey(libraries, role, "puregss", "mit", 18, ALL_FLAGS & ~SEQUENCE)
     messages = [journey.peer.wrap(bytes([number]), True) for number in range(30)]
     for message in messages[:25]:
@@ -171,12 +173,12 @@ def test_lost_and_repeated_messages_are_still_noticed(
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("library", KINDS)
-def test_contexts_that_spnego_negotiated(libraries: dict[str, RemoteLibrary], library: str, role: str) -> None:
+def test_contexts_that_spnego_negotiated(libraries: Libraries, library: str, role: str) -> None:
     name = f"{service_of(18)}@localhost"
-    initiator, acceptor = libraries[library].initiate(name, ALL_FLAGS, None, SPNEGO), libraries[library].accept()
+    initiator, acceptor = libraries(library).initiate(name, ALL_FLAGS, None, SPNEGO), libraries(library).accept()
     establish(initiator, acceptor)
     end, peer = (initiator, acceptor) if role == "initiator" else (acceptor, initiator)
-    end = libraries["puregss"].restore(end.export(), FORMATS[library])
+    end = libraries("puregss").restore(end.export(), FORMATS[library])
     for sender, receiver in ((end, peer), (peer, end)):
         assert receiver.unwrap(sender.wrap(b"a message", True)) == (b"a message", True)
         receiver.verify_mic(b"signed", sender.get_mic(b"signed"))
@@ -184,50 +186,46 @@ def test_contexts_that_spnego_negotiated(libraries: dict[str, RemoteLibrary], li
 
 @pytest.mark.parametrize("enctype", AES)
 @pytest.mark.parametrize(("first", "second"), [("mit-c", "heimdal"), ("samba", "mit-c")])
-def test_the_keys_arrive_each_in_its_place(
-    libraries: dict[str, RemoteLibrary], first: str, second: str, enctype: int
-) -> None:
+def test_the_keys_arrive_each_in_its_place(libraries: Libraries, first: str, second: str, enctype: int) -> None:
     """Pseudo-random octets come of the acceptor's subkey (0) and of the initiator's (1)."""
     ends = [Journey(libraries, role, "puregss", "puregss", enctype) for role in ROLES]
     initiator, acceptor = ends[0].end, ends[0].peer
     imported = (
-        libraries[first].restore(initiator.export(FORMATS[first])),
-        libraries[second].restore(acceptor.export(FORMATS[second])),
+        libraries(first).restore(initiator.export(FORMATS[first])),
+        libraries(second).restore(acceptor.export(FORMATS[second])),
     )
     made = [[end.pseudo_random(key, b"seed", 100) for end in imported] for key in (0, 1)]
     assert made[0][0] == made[0][1] != made[1][0] == made[1][1]
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_mit_tells_of_a_ticket_arrives(libraries: dict[str, RemoteLibrary], role: str) -> None:
+def test_what_mit_tells_of_a_ticket_arrives(libraries: Libraries, role: str) -> None:
     journey = Journey(libraries, role, "puregss", "mit", 18)
     journey.move("mit")
     for question in ("ticket", "session_key"):
-        here, there = (libraries["mit"].call(question, end.number) for end in (journey.end, journey.peer))
+        here, there = (journey.library("mit").call(question, end.number) for end in (journey.end, journey.peer))
         assert here == there
 
 
-def test_authorization_data_arrives(libraries: dict[str, RemoteLibrary]) -> None:
+def test_authorization_data_arrives(libraries: Libraries) -> None:
     if_relevant = 1  # around the KDC's PAC
     journey = Journey(libraries, "acceptor", "mit", "mit", 18)
-    pac = libraries["mit"].call("authdata", journey.end.number, if_relevant)
+    pac = journey.library("mit").call("authdata", journey.end.number, if_relevant)
     assert len(pac) > 100
     for place in ("puregss", "mit"):
         journey.move(place)
-    assert libraries["mit"].call("authdata", journey.end.number, if_relevant) == pac
+    assert journey.library("mit").call("authdata", journey.end.number, if_relevant) == pac
 
 
 @pytest.mark.parametrize("enctype", AES)
 @pytest.mark.parametrize("flags", [ALL_FLAGS, ALL_FLAGS & ~MUTUAL], ids=["mutual", "one-way"])
 @pytest.mark.parametrize("role", ROLES)
-def test_a_lucid_context_is_what_mit_would_give(
-    libraries: dict[str, RemoteLibrary], role: str, flags: int, enctype: int
-) -> None:
+def test_a_lucid_context_is_what_mit_would_give(libraries: Libraries, role: str, flags: int, enctype: int) -> None:
     journey = Journey(libraries, role, "mit", "mit", enctype, flags)
     journey.talk()
     token = journey.end.export()
-    copies = [libraries["mit"].restore(token), libraries["puregss"].restore(token, "mit")]
-    initiator, endtime, send_seq, key_type, key = libraries["mit"].call("lucid", copies[0].number)
+    copies = [journey.library("mit").restore(token), journey.library("puregss").restore(token, "mit")]
+    initiator, endtime, send_seq, key_type, key = journey.library("mit").call("lucid", copies[0].number)
     bits, *fields = unpack_from("=IIQI", flat := copies[1].export("lucid"))
     assert (*fields, flat[20:]) == (endtime, send_seq, key_type, key)
     assert (bool(bits & 1), bits & 2, bool(bits & 4)) == (initiator, 2, bool(flags & MUTUAL))

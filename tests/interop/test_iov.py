@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from tests.interop.conftest import service_of
+from tests.interop.conftest import Libraries, service_of
 from tests.interop.mit_realm import AES, MitRealm
 from tests.interop.party import (
     CONFIDENTIAL,
@@ -22,7 +22,6 @@ from tests.interop.party import (
     TRAILER,
     Iov,
     PeerError,
-    RemoteLibrary,
     RemoteParty,
     establish,
 )
@@ -40,19 +39,18 @@ MESSAGE = bytes(range(64))
 
 
 @pytest.fixture(scope="module")
-def libraries(mit_realm: MitRealm) -> Iterator[dict[str, RemoteLibrary]]:
-    running = {kind: RemoteLibrary(*command, env=mit_realm.environment()) for kind, command in LIBRARIES.items()}
-    yield running
-    for library in running.values():
-        library.__exit__(None, None, None)
+def libraries(mit_realm: MitRealm) -> Iterator[Libraries]:
+    libraries = Libraries(mit_realm, LIBRARIES)
+    yield libraries
+    libraries.close()
 
 
 def established(
-    libraries: dict[str, RemoteLibrary], initiator: str, acceptor: str, enctype: int, style: int
+    libraries: Libraries, initiator: str, acceptor: str, enctype: int, style: int
 ) -> tuple[RemoteParty, RemoteParty]:
     ends = (
-        libraries[initiator].initiate(f"{service_of(enctype)}@localhost", FLAGS | style),
-        libraries[acceptor].accept(),
+        libraries(initiator, enctype).initiate(f"{service_of(enctype)}@localhost", FLAGS | style),
+        libraries(acceptor, enctype).accept(),
     )
     establish(*ends)
     return ends
@@ -73,9 +71,7 @@ def data(buffers: Iov) -> bytes:
     ids=["one", "two", "signed-around"],
 )
 @pytest.mark.parametrize(("pair", "enctype"), list(product(PAIRS, AES)), ids=str)
-def test_buffers(
-    libraries: dict[str, RemoteLibrary], pair: tuple[str, str], enctype: int, layout: Iov, confidential: bool
-) -> None:
+def test_buffers(libraries: Libraries, pair: tuple[str, str], enctype: int, layout: Iov, confidential: bool) -> None:
     first, second = established(libraries, *pair, enctype, 0)
     for sender, receiver in ((first, second), (second, first)):
         wrapped = sender.wrap_iov(layout, confidential)
@@ -87,7 +83,7 @@ def test_buffers(
 @pytest.mark.parametrize("confidential", [True, False], ids=["sealed", "signed"])
 @pytest.mark.parametrize(("pair", "enctype"), list(product(PAIRS, AES)), ids=str)
 def test_buffers_in_a_row_are_a_token(
-    libraries: dict[str, RemoteLibrary], pair: tuple[str, str], enctype: int, confidential: bool
+    libraries: Libraries, pair: tuple[str, str], enctype: int, confidential: bool
 ) -> None:
     first, second = established(libraries, *pair, enctype, 0)
     for sender, receiver in ((first, second), (second, first)):
@@ -100,9 +96,7 @@ DCE_CASES = [case for case in product(PAIRS, AES, (True, False)) if case[2] or "
 
 
 @pytest.mark.parametrize(("pair", "enctype", "confidential"), DCE_CASES, ids=str)
-def test_dce_style(
-    libraries: dict[str, RemoteLibrary], pair: tuple[str, str], enctype: int, confidential: bool
-) -> None:
+def test_dce_style(libraries: Libraries, pair: tuple[str, str], enctype: int, confidential: bool) -> None:
     """What DCE/RPC does: header and trailer of the PDU signed, everything of the mechanism's behind the data."""
     first, second = established(libraries, *pair, enctype, DCE_STYLE)
     layout = [(SIGN_ONLY, b"rpc header"), (DATA, MESSAGE), (SIGN_ONLY, b"rpc trailer"), (HEADER, b"")]
@@ -112,7 +106,7 @@ def test_dce_style(
 
 
 @pytest.mark.parametrize("pair", PAIRS[:2], ids=str)
-def test_what_is_signed_only_is_signed(libraries: dict[str, RemoteLibrary], pair: tuple[str, str]) -> None:
+def test_what_is_signed_only_is_signed(libraries: Libraries, pair: tuple[str, str]) -> None:
     first, second = established(libraries, *pair, 18, 0)
     layout = [(HEADER, b""), (SIGN_ONLY, b"a header"), (DATA, MESSAGE), (TRAILER, b"")]
     for sender, receiver in ((first, second), (second, first)):

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from tests.interop.conftest import service_of
+from tests.interop.conftest import Libraries, service_of
 from tests.interop.mit_realm import AES, ENCTYPES, MitRealm
 from tests.interop.party import (
     CHANNEL_BOUND,
@@ -19,7 +19,6 @@ from tests.interop.party import (
     REPLAY,
     SEQUENCE,
     PeerError,
-    RemoteLibrary,
     RemoteParty,
     establish,
 )
@@ -42,31 +41,37 @@ DUPLICATE_TOKEN, UNSEQ_TOKEN, GAP_TOKEN = 2, 8, 16
 
 
 @pytest.fixture(scope="module")
-def libraries(mit_realm: MitRealm) -> Iterator[dict[str, RemoteLibrary]]:
-    running = {kind: RemoteLibrary(*command, env=mit_realm.environment()) for kind, command in LIBRARIES.items()}
-    yield running
-    for library in running.values():
-        library.__exit__(None, None, None)
+def libraries(mit_realm: MitRealm) -> Iterator[Libraries]:
+    libraries = Libraries(mit_realm, LIBRARIES)
+    yield libraries
+    libraries.close()
 
 
 class Ends:
     """Makes established pairs."""
 
-    def __init__(self, libraries: dict[str, RemoteLibrary]) -> None:
+    def __init__(self, libraries: Libraries) -> None:
         self._libraries = libraries
 
     def __call__(
-        self, initiator: str, acceptor: str, enctype: int, flags: int = FLAGS, bindings: bytes | None = None
+        self,
+        initiator: str,
+        acceptor: str,
+        enctype: int,
+        flags: int = FLAGS,
+        bindings: bytes | None = None,
+        narrowed: bool = True,
     ) -> tuple[RemoteParty, RemoteParty]:
-        first = self._libraries[initiator].initiate(f"{service_of(enctype)}@localhost", flags, bindings)
-        second = self._libraries[acceptor].accept(bindings)
+        narrow = enctype if narrowed else None
+        first = self._libraries(initiator, narrow).initiate(f"{service_of(enctype)}@localhost", flags, bindings)
+        second = self._libraries(acceptor, narrow).accept(bindings)
         tokens = establish(first, second)
         assert tokens == (3 if flags & DCE_STYLE else 2 if flags & MUTUAL else 1)
         return first, second
 
 
 @pytest.fixture
-def ends(libraries: dict[str, RemoteLibrary]) -> Ends:
+def ends(libraries: Libraries) -> Ends:
     return Ends(libraries)
 
 
@@ -130,9 +135,9 @@ def test_both_ends_derive_the_same_octets(ends: Ends, peer: str, enctype: int, k
 
 
 @pytest.mark.parametrize(("initiator", "acceptor"), PAIRS[:4])
-def test_other_bindings_are_refused(libraries: dict[str, RemoteLibrary], initiator: str, acceptor: str) -> None:
-    first = libraries[initiator].initiate("enctype18@localhost", FLAGS, b"one channel")
-    second = libraries[acceptor].accept(b"another channel")
+def test_other_bindings_are_refused(libraries: Libraries, initiator: str, acceptor: str) -> None:
+    first = libraries(initiator).initiate("enctype18@localhost", FLAGS, b"one channel")
+    second = libraries(acceptor).accept(b"another channel")
     with pytest.raises(PeerError) as caught:
         second.step(first.step(None))
     assert caught.value.major == BAD_BINDINGS
@@ -181,11 +186,9 @@ def test_both_sides_tell_the_same_of_lost_and_repeated_messages(ends: Ends, init
 
 
 @pytest.mark.parametrize(("earlier", "later"), [("mit", "puregss"), ("puregss", "mit"), ("puregss", "puregss")])
-def test_acceptors_on_one_host_refuse_each_others_replays(
-    libraries: dict[str, RemoteLibrary], earlier: str, later: str
-) -> None:
-    token = libraries["mit"].initiate("enctype18@localhost", FLAGS).step(None)
-    libraries[earlier].accept().step(token)
+def test_acceptors_on_one_host_refuse_each_others_replays(libraries: Libraries, earlier: str, later: str) -> None:
+    token = libraries("mit").initiate("enctype18@localhost", FLAGS).step(None)
+    libraries(earlier).accept().step(token)
     with pytest.raises(PeerError) as caught:
-        libraries[later].accept().step(token)
+        libraries(later).accept().step(token)
     assert caught.value.major == DUPLICATE_TOKEN or "replay" in caught.value.text.lower()
