@@ -196,6 +196,34 @@ class CLibrary:
         self._call("gss_unwrap_iov", self._contexts[number].handle, byref(state), None, vector, c_int(len(vector)))
         return [(item.type & _TYPE_MASK, item.buffer.octets()) for item in vector]
 
+    def wrap_aead(self, number: int, message: bytes, associated: bytes, confidential: bool) -> bytes:
+        """MIT alone has this call, and the next."""
+        output = _Buffer()
+        self._call(
+            "gss_wrap_aead",
+            self._contexts[number].handle,
+            c_int(confidential),
+            c_uint32(0),
+            byref(_Buffer.of(associated)),
+            byref(_Buffer.of(message)),
+            None,
+            byref(output),
+        )
+        return self._take(output)
+
+    def unwrap_aead(self, number: int, token: bytes, associated: bytes) -> tuple[bytes, bool]:
+        output, state = _Buffer(), c_int()
+        self._call(
+            "gss_unwrap_aead",
+            self._contexts[number].handle,
+            byref(_Buffer.of(token)),
+            byref(_Buffer.of(associated)),
+            byref(output),
+            byref(state),
+            None,
+        )
+        return self._take(output), bool(state.value)
+
     def get_mic(self, number: int, message: bytes) -> bytes:
         output = _Buffer()
         handle = self._contexts[number].handle

@@ -20,6 +20,7 @@ from gssapi.raw import (
     display_name,
     export_sec_context,
     get_mic,
+    get_mic_iov,
     import_name,
     import_sec_context,
     init_sec_context,
@@ -33,6 +34,7 @@ from gssapi.raw import (
     unwrap,
     unwrap_iov,
     verify_mic,
+    verify_mic_iov,
     wrap,
     wrap_iov,
     wrap_size_limit,
@@ -129,6 +131,16 @@ class MitLibrary:
             unwrap_iov(self._contexts[number].handle, vector)
             return [(int(buffer.type), buffer.value or b"") for buffer in vector]
 
+    def get_mic_iov(self, number: int, buffers: Iov) -> Iov:
+        with _statuses():
+            vector = _iov(buffers, allocate=True)
+            get_mic_iov(self._contexts[number].handle, vector)
+            return [(int(buffer.type), buffer.value or b"") for buffer in vector]
+
+    def verify_mic_iov(self, number: int, buffers: Iov) -> None:
+        with _statuses():
+            verify_mic_iov(self._contexts[number].handle, _iov(buffers, allocate=False))
+
     def get_mic(self, number: int, message: bytes) -> bytes:
         with _statuses():
             return get_mic(self._contexts[number].handle, message)
@@ -197,7 +209,7 @@ def _bindings(data: bytes | None) -> ChannelBindings | None:
 
 
 def _iov(buffers: Iov, allocate: bool) -> IOV:
-    vector = [(IOVBufferType(kind), allocate and kind in (2, 7, 9), value or None) for kind, value in buffers]
+    vector = [(IOVBufferType(kind), allocate and kind in (2, 7, 9, 12), value or None) for kind, value in buffers]
     return IOV(*vector, std_layout=False)
 
 

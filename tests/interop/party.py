@@ -17,11 +17,11 @@ from typing import Any, BinaryIO, Protocol, Self
 from tests.peers import TOP
 
 DELEGATE, MUTUAL, REPLAY, SEQUENCE, CONFIDENTIAL, INTEGRITY = 1, 2, 4, 8, 16, 32
-CHANNEL_BOUND, DCE_STYLE, IDENTIFY = 0x800, 0x1000, 0x2000
+CHANNEL_BOUND, DCE_STYLE, IDENTIFY, DELEGATE_BY_POLICY = 0x800, 0x1000, 0x2000, 0x8000
 KERBEROS, SPNEGO = "1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"
 
 Iov = list[tuple[int, bytes]]
-HEADER, DATA, TRAILER, PADDING, SIGN_ONLY = 2, 1, 7, 9, 11
+HEADER, DATA, TRAILER, PADDING, SIGN_ONLY, MIC_TOKEN = 2, 1, 7, 9, 11, 12
 """RFC 6339-like buffer types, as both C libraries number them."""
 
 
@@ -114,6 +114,24 @@ class RemoteParty:
     def unwrap_iov(self, buffers: Iov) -> Iov:
         result: Iov = self._call("unwrap_iov", buffers)
         return result
+
+    def get_mic_iov(self, buffers: Iov) -> Iov:
+        result: Iov = self._call("get_mic_iov", buffers)
+        return result
+
+    def verify_mic_iov(self, buffers: Iov) -> None:
+        self._call("verify_mic_iov", buffers)
+
+    def wrap_aead(self, message: bytes, associated: bytes, confidential: bool) -> bytes:
+        return bytes(self._call("wrap_aead", message, associated, confidential))
+
+    def unwrap_aead(self, token: bytes, associated: bytes) -> tuple[bytes, bool]:
+        message, confidential = self._call("unwrap_aead", token, associated)
+        return message, confidential
+
+    def session_key(self) -> bytes:
+        """The octets of the key that protects messages; puregss and MIT through python-gssapi tell it."""
+        return bytes(self._call("session_key"))
 
     def get_mic(self, message: bytes) -> bytes:
         return bytes(self._call("get_mic", message))

@@ -85,6 +85,27 @@ class PureLibrary:
         with _statuses():
             return list(self._contexts[number].unwrap_iov(buffers).buffers)
 
+    def get_mic_iov(self, number: int, buffers: Iov) -> Iov:
+        with _statuses():
+            return list(self._contexts[number].get_mic_iov(buffers))
+
+    def verify_mic_iov(self, number: int, buffers: Iov) -> None:
+        with _statuses():
+            self._contexts[number].verify_mic_iov(buffers)
+
+    def wrap_aead(self, number: int, message: bytes, associated: bytes, confidential: bool) -> bytes:
+        with _statuses():
+            return self._contexts[number].wrap_aead(message, associated, confidential).message
+
+    def unwrap_aead(self, number: int, token: bytes, associated: bytes) -> tuple[bytes, bool]:
+        with _statuses():
+            result = self._contexts[number].unwrap_aead(token, associated)
+            return result.message, result.encrypted
+
+    def session_key(self, number: int) -> bytes:
+        with _statuses():
+            return self._contexts[number].dangerous_session_key()[1]
+
     def get_mic(self, number: int, message: bytes) -> bytes:
         with _statuses():
             return self._contexts[number].get_signature(message)
