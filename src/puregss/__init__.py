@@ -44,9 +44,16 @@ if TYPE_CHECKING:
     from puregss.base.oid import OID
     from puregss.gss.context import SecurityContext
     from puregss.gss.credentials import Credentials
+    from puregss.gss.initial import (
+        acquire_with_keytab,
+        acquire_with_keytab_async,
+        acquire_with_password,
+        acquire_with_password_async,
+    )
     from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
     from puregss.gss.name import Name
     from puregss.gss.transfer import import_context, import_context_async, reclaim_context
+    from puregss.krb5.kdc_exchange import TicketOptions
     from puregss.system.domains import TransferDomain
     from puregss.system.world import SystemWorld
 
@@ -84,12 +91,17 @@ __all__ = [
     "SecurityContext",
     "SupplementaryError",
     "SystemWorld",
+    "TicketOptions",
     "TokenTooEarlyError",
     "TokenTooLateError",
     "TransferDomain",
     "UnauthorizedError",
     "UnwrapResult",
     "WrapResult",
+    "acquire_with_keytab",
+    "acquire_with_keytab_async",
+    "acquire_with_password",
+    "acquire_with_password_async",
     "import_context",
     "import_context_async",
     "reclaim_context",
@@ -129,6 +141,11 @@ _HOMES = {
     "SecurityContext": "gss.context",
     "SupplementaryError": "base.errors",
     "SystemWorld": "system.world",
+    "TicketOptions": "krb5.kdc_exchange",
+    "acquire_with_keytab": "gss.initial",
+    "acquire_with_keytab_async": "gss.initial",
+    "acquire_with_password": "gss.initial",
+    "acquire_with_password_async": "gss.initial",
     "TokenTooEarlyError": "base.errors",
     "TokenTooLateError": "base.errors",
     "TransferDomain": "system.domains",

@@ -50,12 +50,12 @@ def demo(workers: int, clients: int, messages: int, topology: str, kill_worker: 
     state = DemoState([ClientRow(number, messages) for number in range(1, clients + 1)])
     console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     started = time.monotonic()
-    realm = Realm()  # without a KDC that listens: the clients get their tickets from it directly
-    try:
-        with Stage(state, realm, workers, topology) as stage, showing(console, state) as stage.refresh:
-            play(stage, messages, kill_worker)
-    finally:
-        realm.close()
+    with (
+        Realm() as realm,
+        Stage(state, realm, workers, topology) as stage,
+        showing(console, state) as stage.refresh,
+    ):
+        play(stage, messages, kill_worker)
     for line in summary(state, time.monotonic() - started):
         console.print(line, highlight=False, soft_wrap=True)
     for problem in state.problems:

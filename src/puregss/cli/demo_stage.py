@@ -69,7 +69,7 @@ class Stage:
 
     def _task(self, row: ClientRow, pause_at: int | None) -> dict[str, Any]:
         path = self._realm.directory / f"krb5cc_{row.number}"
-        ccache = self._realm.ccache(user_of(row), path, services=("host/localhost",))
+        ccache = self._realm.ccache(user_of(row), path)  # a TGT alone: the service's ticket is fetched from the KDC
         return {
             "number": row.number,
             "service": "host@localhost",
