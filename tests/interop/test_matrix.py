@@ -14,6 +14,8 @@ from tests.interop.party import (
     CONFIDENTIAL,
     DCE_STYLE,
     DELEGATE,
+    DELEGATE_BY_POLICY,
+    IDENTIFY,
     INTEGRITY,
     MUTUAL,
     REPLAY,
@@ -37,7 +39,8 @@ CASES = [(i, a, e) for (i, a), e in product(PAIRS, ENCTYPES) if e in AES or "hei
 FLAGS = MUTUAL | REPLAY | SEQUENCE | CONFIDENTIAL | INTEGRITY
 SIZES = (0, 1, 15, 16, 17, 255, 4096, 65_537, 1 << 20)
 BAD_BINDINGS, BAD_MIC, DEFECTIVE_TOKEN = 4 << 16, 6 << 16, 9 << 16
-DUPLICATE_TOKEN, UNSEQ_TOKEN, GAP_TOKEN = 2, 8, 16
+DUPLICATE_TOKEN, OLD_TOKEN, UNSEQ_TOKEN, GAP_TOKEN = 2, 4, 8, 16
+CHECKSUM_SIZES = {17: 12, 18: 12, 19: 16, 20: 24, 25: 16, 26: 16}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,48 @@ def test_establishment(
         assert 35_000 < facts.lifetime <= 36_600
     if not (acceptor == "mit" and style & DCE_STYLE):  # MIT's acceptor loses it before the third leg
         assert second.delegated() == ("alice@INTEROP.TEST" if delegate else None)
+
+
+@pytest.mark.parametrize(("enctype", "size"), [(17, 16), (18, 32), (19, 16), (20, 32), (25, 16), (26, 32)])
+@pytest.mark.parametrize(("initiator", "acceptor"), [*PAIRS[:2], PAIRS[4]])
+def test_messages_have_the_enctype_they_are_said_to_have(
+    ends: Ends, initiator: str, acceptor: str, enctype: int, size: int
+) -> None:
+    """What all other tests of each enctype rest on."""
+    first, second = ends(initiator, acceptor, enctype)
+    assert len(first.session_key()) == size
+    assert first.session_key() == second.session_key()
+    assert len(first.get_mic(b"")) == len(second.get_mic(b"")) == 16 + CHECKSUM_SIZES[enctype]
+
+
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS)
+def test_the_better_enctype_is_agreed_on(ends: Ends, initiator: str, acceptor: str) -> None:
+    """RFC 4537: the ticket is aes128-cts-hmac-sha256-128, the acceptor's subkey what both like best."""
+    first, second = ends(initiator, acceptor, 19, narrowed=False)
+    exchange(first, second, b"hello")
+    for end in (first, second):
+        assert len(end.get_mic(b"")) == 16 + CHECKSUM_SIZES[18]
+
+
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS)
+def test_identify_reaches_the_acceptor(ends: Ends, initiator: str, acceptor: str) -> None:
+    """RFC 4757 §7.1."""
+    for wanted in (0, IDENTIFY):
+        for end in ends(initiator, acceptor, 18, FLAGS | wanted):
+            assert end.facts().flags & IDENTIFY == wanted
+
+
+@pytest.mark.parametrize(("service", "trusted"), [("host", True), ("enctype18", False)])
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS)
+def test_by_policy_only_trusted_services_get_a_ticket(
+    libraries: Libraries, initiator: str, acceptor: str, service: str, trusted: bool
+) -> None:
+    """RFC 5896: the realm says whom to trust, by OK-AS-DELEGATE in the ticket."""
+    first = libraries(initiator).initiate(f"{service}@localhost", FLAGS | DELEGATE_BY_POLICY)
+    second = libraries(acceptor).accept()
+    establish(first, second)
+    assert second.delegated() == ("alice@INTEROP.TEST" if trusted else None)
+    assert second.facts().flags & DELEGATE == (DELEGATE if trusted else 0)
 
 
 @pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
@@ -183,6 +228,20 @@ def test_both_sides_tell_the_same_of_lost_and_repeated_messages(ends: Ends, init
             else:
                 seen.append(0)
         assert seen == [0, GAP_TOKEN, UNSEQ_TOKEN, DUPLICATE_TOKEN, 0]
+
+
+@pytest.mark.parametrize(("initiator", "acceptor"), PAIRS[:2])
+def test_both_sides_tell_the_same_of_old_messages(ends: Ends, initiator: str, acceptor: str) -> None:
+    """Without sequence detection a message that falls out of the window is OLD, a late one within it is sound."""
+    for turned in (False, True):
+        first, second = ends(initiator, acceptor, 18, FLAGS & ~SEQUENCE)
+        sender, receiver = (second, first) if turned else (first, second)
+        tokens = [sender.wrap(b"", False) for _ in range(80)]
+        receiver.unwrap(tokens[79])
+        receiver.unwrap(tokens[78])
+        with pytest.raises(PeerError) as caught:
+            receiver.unwrap(tokens[0])
+        assert caught.value.major == OLD_TOKEN
 
 
 @pytest.mark.parametrize(("earlier", "later"), [("mit", "puregss"), ("puregss", "mit"), ("puregss", "puregss")])
