@@ -117,6 +117,24 @@ def test_files_that_include_each_other_end(tmp_path: Path) -> None:
         profile(tmp_path, conf=f"include {tmp_path}/conf\n")
 
 
+@pytest.mark.parametrize("path", ["/a\0b", "/" + "x" * 5000, "/tmp/\ud800"])
+def test_a_name_that_no_file_has(path: str, tmp_path: Path) -> None:
+    for line in ("include", "includedir"):
+        (tmp_path / "krb5.conf").write_bytes(f"{line} {path}\n".encode("utf-8", "surrogatepass"))
+        with pytest.raises(GSSError, match="cannot be read"):
+            load_profile([tmp_path / "krb5.conf"])
+    with pytest.raises(GSSError, match="cannot be read"):
+        load_profile([Path(path)])
+
+
+def test_braces_within_braces_end(tmp_path: Path) -> None:
+    """The path to every value is kept with it: half a file of braces, half of values would fill the memory."""
+    for brace in ("a = {\n", "a =\n{\n"):
+        (tmp_path / "krb5.conf").write_text("[realms]\n" + brace * 40)
+        with pytest.raises(GSSError, match="is no line of"):
+            load_profile([tmp_path / "krb5.conf"])
+
+
 def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(GSSError, match="larger than"):
         profile(tmp_path, conf="#" * (1 << 20) + "\n")

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from puregss.base.errors import MissingCredentialsError
+from puregss.krb5.ccache import CredentialCache
 from puregss.system import files
 from puregss.system.config import Krb5Config
+from puregss.system.files_ccache import CcacheFile
+from puregss.system.files_keytab import KeytabFile
+from tests.krb5.minting import CLIENT
 
 
 def config(tmp_path: Path, text: str = "") -> Krb5Config:
@@ -57,6 +61,31 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
 def test_a_name_with_a_nul(tmp_path: Path) -> None:
     with pytest.raises(MissingCredentialsError, match="NUL"):
         files.read_file(Path("/tmp/a\0b"), "the keytab", "choose another")
+
+
+@pytest.mark.parametrize("name", ["FILE:/tmp/a\0b", "DIR:/tmp/a\0b", "DIR::/tmp/a\0b", "FILE:/tmp/\ud800"])
+def test_credentials_of_a_name_that_no_file_has(name: str) -> None:
+    for read in (lambda: CcacheFile(name).load(), lambda: CcacheFile(name).save(CredentialCache(CLIENT))):
+        with pytest.raises(MissingCredentialsError, match="NUL"):
+            read()
+    with pytest.raises(MissingCredentialsError, match=r"NUL|of the type DIR"):
+        KeytabFile(name).entries()
+
+
+def test_a_cache_without_a_name_is_not_written() -> None:
+    with pytest.raises(MissingCredentialsError, match="cannot be written"):
+        CcacheFile("FILE:").save(CredentialCache(CLIENT))
+
+
+def test_a_collection_whose_primary_never_ends(tmp_path: Path) -> None:
+    """A stranger may have made the folder in /tmp that KRB5CCNAME names."""
+    for name in ("fifo", "zeros"):
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / "fifo" / "primary")
+    (tmp_path / "zeros" / "primary").symlink_to("/dev/zero")
+    for name in ("fifo", "zeros"):
+        with pytest.raises(MissingCredentialsError, match="is no file"):
+            CcacheFile(f"DIR:{tmp_path / name}")
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from puregss.system.config_values import parse_boolean, parse_duration, parse_en
 DEFAULT_PATHS: Final = ("/etc/krb5.conf", "/usr/local/etc/krb5.conf")
 KDC_PORT: Final = 88
 _SECTION: Final = "libdefaults"
+_LONGEST_HOST: Final = 255
 
 T = TypeVar("T")
 
@@ -100,6 +101,8 @@ class Krb5Config:
     def realm_of_host(self, host: str) -> str:
         """[domain_realm]: the host itself, then its domains outwards; empty where nothing fits: the KDC may know."""
         name = host.lower().removesuffix(".")
+        if len(name) > _LONGEST_HOST:
+            return ""  # no host has such a name, and all its parts would be looked at
         realms = {key.lower(): self.profile.first("domain_realm", key) for key in self.profile.names("domain_realm")}
         if _is_address(name):
             return realms.get(name) or ""

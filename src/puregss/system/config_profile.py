@@ -13,6 +13,7 @@ from puregss.base.errors import GSSError
 _LARGEST: Final = 1 << 20
 _DEEPEST_INCLUDE: Final = 10
 _MOST_FILES: Final = 200
+_DEEPEST_SECTION: Final = 32
 _SECTION: Final = re.compile(r"\[([^\]]+)\](\*?)\s*(?:[#;].*)?")
 _INCLUDE: Final = re.compile(r"(includedir|include|module)\s+(.+)")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(?:[#;].*)?')
@@ -61,9 +62,20 @@ def load_profile(paths: Iterable[Path]) -> Profile:
     """The files that exist, in order. GSSError for one that cannot be read or understood, naming file and line."""
     profile = Profile()
     for path in paths:
-        if path.exists():
+        if _exists(path):
             profile.overlay(_Parser().parse(path))
     return profile
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something to read, or to complain of."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
 
 class _Parser:
@@ -99,7 +111,7 @@ class _Parser:
         if match := _INCLUDE.fullmatch(text):
             self._include(match[1], Path(match[2].strip()), depth)
         elif text == "{" and awaited is not None:
-            where.append(awaited)
+            return self._enter(awaited, where)
         elif text in ("}", "}*") and len(where) > 1:
             if text == "}*":
                 self._profile.finalize(tuple(where))
@@ -121,12 +133,17 @@ class _Parser:
         if final:
             self._profile.finalize((*where, name))
         if value == "{":
-            where.append(name)
-        elif value:
+            return self._enter(name, where)
+        if value:
             self._profile.add((*where, name), _value(value))
         else:
             self._awaited = name  # the opening brace may stand on the next line
         return True
+
+    def _enter(self, name: str, where: list[str]) -> bool:
+        """Every value is kept with the path to it, so a deep one costs memory as often as there are values."""
+        where.append(name)
+        return len(where) <= _DEEPEST_SECTION
 
     def _include(self, kind: str, path: Path, depth: int) -> None:
         if kind == "module":
@@ -142,11 +159,11 @@ def _included(folder: Path) -> Iterator[Path]:
     """The files `includedir` means: plain names, or *.conf, in order; never hidden ones or editors' backups."""
     try:
         entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise GSSError(f"the folder {folder}, which krb5.conf includes, cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise GSSError(f"the folder {folder}, which krb5.conf includes, cannot be read: {_reason(error)}") from None
     for entry in entries:
         plain = re.fullmatch(r"[A-Za-z0-9_-]+", entry.name)
-        if (plain or (entry.name.endswith(".conf") and entry.name[0] != ".")) and entry.is_file():
+        if (plain or (entry.name.endswith(".conf") and entry.name[0] != ".")) and os.path.isfile(entry):
             yield entry
 
 
@@ -154,6 +171,10 @@ def _value(text: str) -> str:
     if match := _QUOTED.fullmatch(text):
         return re.sub(r"\\(.)", lambda escape: _ESCAPES.get(escape[1], escape[1]), match[1])
     return text
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else "its name holds a NUL"
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -165,8 +186,8 @@ def _text(path: Path) -> str:
     try:
         with open(path, "rb", opener=_open_at_once) as file:
             octets = file.read(_LARGEST + 1) or b""
-    except OSError as error:
-        raise GSSError(f"{path} cannot be read: {error.strerror}; check KRB5_CONFIG and the file's rights") from None
+    except (OSError, ValueError) as error:
+        raise GSSError(f"{path} cannot be read: {_reason(error)}; check KRB5_CONFIG and the file's rights") from None
     if len(octets) > _LARGEST:
         raise GSSError(f"{path} is larger than {_LARGEST} bytes: KRB5_CONFIG does not name a krb5.conf")
     return octets.decode("utf-8", "surrogateescape")

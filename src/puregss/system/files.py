@@ -115,10 +115,10 @@ def _primary(residual: str) -> Path:
     if residual.startswith(":"):
         return Path(residual[1:])
     folder = Path(residual)
-    try:
-        name = (folder / "primary").read_text("utf-8", "surrogateescape").strip()
-    except OSError:
-        name = "tkt"
+    name = "tkt"
+    if stamp_of(folder / "primary") is not None:
+        octets = read_file(folder / "primary", "the name of the primary credential cache in", "run kinit again")
+        name = octets.decode("utf-8", "surrogateescape").strip()
     if not name.startswith("tkt") or "/" in name:
         raise MissingCredentialsError(f"{folder / 'primary'} does not name a credential cache: run kinit again")
     return folder / name
@@ -128,7 +128,7 @@ def stamp_of(path: Path) -> Stamp | None:
     """None where there is no such file."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # a NUL in the name
         return None
     return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
@@ -170,15 +170,16 @@ def lock(descriptor: int, kind: int) -> None:
 def write_file(path: Path, octets: bytes, what: str) -> None:
     """Replace a file in one step, readable by its owner alone. MissingCredentialsError if that is not possible."""
     # A name nobody can foresee, made by us or not at all: nothing put there before is written to.
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    temporary = path.parent / f".{path.name}.{os.urandom(8).hex()}"
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:
             file.write(octets)
         os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
             temporary.unlink()
+        reason = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
         raise MissingCredentialsError(
-            f"{what} {path} cannot be written ({error.strerror}): check the folder's rights and the space left"
+            f"{what} {path} cannot be written ({reason}): check the folder's rights and the space left"
         ) from None
