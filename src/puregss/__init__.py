@@ -44,11 +44,20 @@ if TYPE_CHECKING:
     from puregss.base.oid import OID
     from puregss.gss.context import SecurityContext
     from puregss.gss.credentials import Credentials
+    from puregss.gss.display import display_major, display_minor
     from puregss.gss.initial import (
         acquire_with_keytab,
         acquire_with_keytab_async,
         acquire_with_password,
         acquire_with_password_async,
+    )
+    from puregss.gss.mechanisms import (
+        display_mech_attr,
+        indicate_mechs,
+        indicate_mechs_by_attrs,
+        inquire_attrs_for_mech,
+        inquire_mechs_for_name_type,
+        inquire_names_for_mech,
     )
     from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
     from puregss.gss.name import Name
@@ -102,8 +111,16 @@ __all__ = [
     "acquire_with_keytab_async",
     "acquire_with_password",
     "acquire_with_password_async",
+    "display_major",
+    "display_mech_attr",
+    "display_minor",
     "import_context",
     "import_context_async",
+    "indicate_mechs",
+    "indicate_mechs_by_attrs",
+    "inquire_attrs_for_mech",
+    "inquire_mechs_for_name_type",
+    "inquire_names_for_mech",
     "reclaim_context",
 ]
 
@@ -143,6 +160,14 @@ _HOMES = {
     "SystemWorld": "system.world",
     "TicketOptions": "krb5.kdc_exchange",
     "acquire_with_keytab": "gss.initial",
+    "display_major": "gss.display",
+    "display_minor": "gss.display",
+    "display_mech_attr": "gss.mechanisms",
+    "indicate_mechs": "gss.mechanisms",
+    "indicate_mechs_by_attrs": "gss.mechanisms",
+    "inquire_attrs_for_mech": "gss.mechanisms",
+    "inquire_mechs_for_name_type": "gss.mechanisms",
+    "inquire_names_for_mech": "gss.mechanisms",
     "acquire_with_keytab_async": "gss.initial",
     "acquire_with_password": "gss.initial",
     "acquire_with_password_async": "gss.initial",
