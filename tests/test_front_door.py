@@ -16,6 +16,10 @@ def test_every_public_name_is_there(name: str) -> None:
     assert name in dir(puregss)
 
 
+def test_all_is_what_has_a_home() -> None:
+    assert set(puregss.__all__) == set(puregss._HOMES)
+
+
 def test_nothing_else_is() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = puregss.nonsense
