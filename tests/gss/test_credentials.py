@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from puregss.base.errors import DuplicateCredentialsElementError, MissingCredentialsError
+from puregss.base.errors import BadMechanismError, DuplicateCredentialsElementError, MissingCredentialsError
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType, NameType
+from puregss.base.oid import OID
 from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
 from puregss.gss.name import Name
@@ -18,6 +19,7 @@ from puregss.gss.transfer import import_context
 from puregss.system.world import SystemWorld
 from tests.gss.worlds import SERVICE, World
 
+NO_MECHANISM = OID.from_dotted("1.2.3")
 KERBEROS = frozenset((MechType.kerberos,))
 DELEGATING = RequirementFlag.delegate_to_peer | RequirementFlag.mutual_authentication
 
@@ -41,7 +43,10 @@ def test_an_initiator_is_named_after_its_tickets(world: World) -> None:
 
 def test_an_acceptor_has_no_end_and_by_default_no_name(world: World) -> None:
     assert Credentials(usage="accept", world=world).inquire() == InquireCredResult(None, None, "accept", KERBEROS)
-    assert str(Credentials(SERVICE, usage="accept", world=world).name) == "host@localhost"
+    named = Credentials(SERVICE, usage="accept", world=world).name
+    assert named is not None
+    assert named.is_mechanism_name, "RFC 2743 §2.1.3 promises one"
+    assert str(named) == "host/localhost@EXAMPLE.TEST"
 
 
 def test_inquiry_by_mechanism(world: World) -> None:
@@ -50,8 +55,8 @@ def test_inquiry_by_mechanism(world: World) -> None:
     assert both.init_lifetime
     accepting = Credentials(usage="accept", world=world).inquire_by_mech(MechType.kerberos)
     assert accepting == InquireCredByMechResult(None, 0, None, "accept")
-    with pytest.raises(MissingCredentialsError):
-        Credentials(usage="accept", world=world).inquire_by_mech(MechType.spnego)
+    with pytest.raises(BadMechanismError):
+        Credentials(usage="accept", world=world).inquire_by_mech(NO_MECHANISM)
 
 
 def test_an_element_is_added_once(world: World) -> None:
@@ -63,6 +68,36 @@ def test_an_element_is_added_once(world: World) -> None:
     for wrong in ("accept", "initiate", "both"):
         with pytest.raises(DuplicateCredentialsElementError):
             both.add(wrong)
+
+
+def test_mechanisms_are_chosen_by_name(world: World) -> None:
+    chosen = Credentials(usage="accept", mechs=[MechType.kerberos], world=world)
+    assert chosen.mechs == KERBEROS
+    assert chosen.add("initiate", MechType.kerberos).usage == "both"
+    with pytest.raises(BadMechanismError):
+        Credentials(usage="accept", mechs=[MechType.kerberos, NO_MECHANISM], world=world)
+    with pytest.raises(BadMechanismError):
+        chosen.add("initiate", NO_MECHANISM)
+
+
+def test_released_credentials_are_of_no_more_use(world: World) -> None:
+    credentials = Credentials(usage="both", world=world)
+    initiator = SecurityContext(name=SERVICE, creds=credentials, world=world)
+    acceptor = SecurityContext(creds=credentials, usage="accept", world=world)
+    credentials.release()
+    credentials.release()
+    initiator.step(acceptor.step(initiator.step()))
+    assert acceptor.complete, "what was begun goes on"
+    for use in (
+        lambda: SecurityContext(name=SERVICE, creds=credentials, world=world),
+        lambda: SecurityContext(creds=credentials, usage="accept", world=world),
+        lambda: credentials.store(overwrite=True),
+        lambda: credentials.inquire(),
+        lambda: credentials.inquire_by_mech(MechType.kerberos),
+    ):
+        with pytest.raises(MissingCredentialsError, match="released"):
+            use()
+    assert Credentials(usage="both", world=world).tickets.default_principal
 
 
 def test_each_side_needs_its_own_element(world: World) -> None:

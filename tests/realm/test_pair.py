@@ -8,6 +8,7 @@ import pytest
 
 from puregss.gss.context import SecurityContext
 from puregss.gss.driver import run
+from puregss.kcrypto.enctypes import enctype_name
 from puregss.krb5.kdc_exchange import TicketOptions
 from puregss.krb5.kdc_exchange_as import as_exchange
 from puregss.krb5.preauth import Password
@@ -43,3 +44,4 @@ def test_every_enctype(enctype: int) -> None:
     assert run(steps, realm.exchange).session_key.enctype == enctype
     initiator, acceptor = context_pair(RealmWorld(realm, "alice"))
     assert initiator.unwrap(acceptor.wrap(b"hello", True).message).message == b"hello"
+    assert initiator.enctype == acceptor.enctype == enctype_name(enctype).partition(" ")[0]

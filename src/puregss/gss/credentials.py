@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, NoReturn
 
-from puregss.base.errors import DuplicateCredentialsElementError, MissingCredentialsError
-from puregss.base.names import MechType
+from puregss.base.errors import BadMechanismError, DuplicateCredentialsElementError, MissingCredentialsError
+from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
 from puregss.gss.name import Name
@@ -49,22 +49,27 @@ class Credentials:
 
     `usage` is "initiate" (tickets from a credential cache), "accept" (keys from a keytab) or "both".
     `name` narrows the choice: the client that must own the cache, or the service whose keys may be
-    used; without it the cache's owner and every key of the keytab. `store` names the files,
-    `{"ccache": …, "keytab": …}`; what it leaves out comes from the environment.
+    used; without it the cache's owner and every key of the keytab. `mechs` are the mechanisms to hold
+    elements for (default: all there are). `store` names the files, `{"ccache": …, "keytab": …}`; what
+    it leaves out comes from the environment.
 
-    MissingCredentialsError tells which file was looked at and what was missing there.
+    MissingCredentialsError tells which file was looked at and what was missing there;
+    BadMechanismError is for a mechanism that needs no credentials of ours. How long they last is the
+    KDC's word: a shorter wish belongs to the context (`SecurityContext(lifetime=…)`).
     """
 
-    __slots__ = ("_keys", "_name", "_tickets", "_usage", "_world")
+    __slots__ = ("_keys", "_name", "_released", "_tickets", "_usage", "_world")
 
     def __init__(
         self,
         name: Name | None = None,
         *,
+        mechs: Iterable[OID] | None = None,
         usage: Usage = "both",
         store: Mapping[str, str] | None = None,
         world: World | None = None,
     ) -> None:
+        _check_mechs((MechType.kerberos,) if mechs is None else mechs)
         store = store or {}
         if unknown := store.keys() - STORE_KEYS:
             raise TypeError(f"store knows {sorted(STORE_KEYS)}, not {sorted(unknown)}")
@@ -73,6 +78,7 @@ class Credentials:
         self._usage: Usage = usage
         self._tickets: TicketStore | None = None
         self._keys: KeySource | None = None
+        self._released = False
         if usage in ("initiate", "both"):
             self._tickets = self._world.ticket_store(store.get("ccache"))
             self._check_owner(self._tickets)
@@ -89,6 +95,7 @@ class Credentials:
         credentials._usage = "initiate"
         credentials._tickets = tickets
         credentials._keys = None
+        credentials._released = False
         return credentials
 
     def _check_owner(self, tickets: TicketStore) -> None:
@@ -105,9 +112,9 @@ class Credentials:
 
     @property
     def name(self) -> Name | None:
-        """Who these credentials speak for; None where an acceptor takes any key of the keytab."""
+        """The mechanism name they speak for; None where an acceptor takes any key of the keytab."""
         if self._name is not None:
-            return self._name
+            return self._name.canonicalize(world=self._world)
         return None if self._tickets is None else Name.of_principal(self._tickets.default_principal)
 
     @property
@@ -133,21 +140,25 @@ class Credentials:
 
     def inquire(self) -> InquireCredResult:
         """GSS_Inquire_cred (RFC 2743 §2.1.3): all there is to know."""
+        self._check_not_released()
         return InquireCredResult(self.name, self.lifetime, self.usage, self.mechs)
 
     def inquire_by_mech(self, mech: OID) -> InquireCredByMechResult:
-        """GSS_Inquire_cred_by_mech (RFC 2743 §2.1.5). MissingCredentialsError for a mechanism not among `mechs`."""
-        if mech not in self.mechs:
-            raise MissingCredentialsError(f"these credentials have no element of the mechanism {mech}")
+        """GSS_Inquire_cred_by_mech (RFC 2743 §2.1.5). BadMechanismError for a mechanism not among `mechs`."""
+        self._check_not_released()
+        _check_mechs((mech,))
         accepts = None if self._keys is not None else 0
         initiates = 0 if self._tickets is None else self._ticket_lifetime(self._tickets)
         return InquireCredByMechResult(self.name, initiates, accepts, self.usage)
 
-    def add(self, usage: Usage, *, store: Mapping[str, str] | None = None) -> Credentials:
-        """GSS_Add_cred (RFC 2743 §2.1.4): new credentials that have the element for `usage` as well.
+    def add(
+        self, usage: Usage, mech: OID = MechType.kerberos, *, store: Mapping[str, str] | None = None
+    ) -> Credentials:
+        """GSS_Add_cred (RFC 2743 §2.1.4): new credentials that have the element of `mech` for `usage` as well.
 
-        DuplicateCredentialsElementError if it is there already.
+        DuplicateCredentialsElementError if it is there already, BadMechanismError for a mechanism there is not.
         """
+        _check_mechs((mech,))
         if usage == "both" or self._usage in (usage, "both"):
             raise DuplicateCredentialsElementError(f"these credentials have an element to {usage} already")
         added = Credentials(self._name, usage=usage, store=store, world=self._world)
@@ -171,10 +182,19 @@ class Credentials:
         target.save(self.tickets.load())
         return StoreCredResult(self.mechs, "initiate")
 
+    def release(self) -> None:
+        """GSS_Release_cred (RFC 2743 §2.1.2): let go of tickets and keys. Contexts live on; files stay as they are.
+
+        From here on whatever needs an element raises MissingCredentialsError. Twice does nothing.
+        """
+        self._tickets = self._keys = None
+        self._released = True
+
     @property
     def tickets(self) -> TicketStore:
         """The initiator's element. MissingCredentialsError where there is none."""
         if self._tickets is None:
+            self._check_not_released()
             raise MissingCredentialsError('these credentials only accept; acquire them with usage="initiate"')
         return self._tickets
 
@@ -182,14 +202,25 @@ class Credentials:
     def keys(self) -> KeySource:
         """The acceptor's element. MissingCredentialsError where there is none."""
         if self._keys is None:
+            self._check_not_released()
             raise MissingCredentialsError('these credentials only initiate; acquire them with usage="accept"')
         return self._keys
+
+    def _check_not_released(self) -> None:
+        if self._released:
+            raise MissingCredentialsError("these credentials were released; acquire new ones")
 
     def __repr__(self) -> str:
         return f"Credentials(name={self.name}, usage={self._usage!r})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("credentials hold keys and are not pickled or copied; acquire them again where they are needed")
+
+
+def _check_mechs(mechs: Iterable[OID]) -> None:
+    for mech in mechs:
+        if mech != MechType.kerberos and mech not in KERBEROS_ALIASES:
+            raise BadMechanismError(f"these credentials have no element of the mechanism {mech}; there is Kerberos")
 
 
 def _holds_tickets(tickets: TicketStore) -> bool:

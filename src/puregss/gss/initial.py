@@ -67,6 +67,7 @@ async def acquire_with_keytab_async(
 def _exchange(
     name: Name, secret: Secret, options: TicketOptions | None, world: World
 ) -> Generator[KdcRequest, bytes, CachedTicket]:
+    options = options or TicketOptions(enctypes=tuple(world.permitted_enctypes()))
     return as_exchange(name.principal(world), secret, clock=world.clock, entropy=world.entropy, options=options)
 
 

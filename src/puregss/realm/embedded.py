@@ -88,6 +88,11 @@ class Realm:
         self._family: dict[str, Realm] = {name: self}
         self._directory: Path | None = None
 
+    @property
+    def enctypes(self) -> tuple[int, ...]:
+        """Those every principal gets a key of, in order of preference."""
+        return self._state.database.enctypes
+
     # -- principals --
 
     def principal(self, name: str) -> Principal:

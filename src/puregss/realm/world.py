@@ -94,7 +94,8 @@ class RealmWorld:
         return CLOCK_SKEW
 
     def permitted_enctypes(self) -> Sequence[int]:
-        return SUPPORTED
+        """The realm's own first, so that its contexts have them too (RFC 4537)."""
+        return self.realm.enctypes + tuple(enctype for enctype in SUPPORTED if enctype not in self.realm.enctypes)
 
     def ignore_acceptor_hostname(self) -> bool:
         return False
