@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
 import pickle
@@ -13,13 +14,17 @@ import pytest
 
 from puregss.base.errors import (
     BadMechanismError,
+    BadQoPError,
     DuplicateTokenError,
     ExpiredContextError,
+    ExpiredTokenError,
     GSSError,
     InvalidTokenError,
     MissingContextError,
     OperationUnavailableError,
+    SupplementaryError,
     TokenTooEarlyError,
+    TokenTooLateError,
 )
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import KdcRequest
@@ -29,6 +34,7 @@ from puregss.gss.context import SecurityContext
 from puregss.gss.messages import PrfKey, UnwrapResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context, import_context_async, reclaim_context
+from puregss.realm.world import RealmWorld
 from puregss.transfer.claims import MemoryStore
 from tests.gss.worlds import SERVICE, World, pair
 
@@ -53,6 +59,7 @@ CALLS: dict[str, Callable[[SecurityContext], object]] = {
     "export": lambda context: context.export(),
     "lifetime": lambda context: context.lifetime,
     "initiator_name": lambda context: context.initiator_name,
+    "target_name": lambda context: context.target_name,
     "actual_flags": lambda context: context.actual_flags,
     "delegated_creds": lambda context: context.delegated_creds,
     "get_wrap_size_limit": lambda context: context.get_wrap_size_limit(100),
@@ -97,17 +104,62 @@ def test_a_missing_ticket_is_fetched_once_and_kept(world: World) -> None:
     assert len(world.requests) == 1
 
 
-def test_supplementary_statuses_carry_the_result(world: World) -> None:
+REPLAY, SEQUENCE = RequirementFlag.replay_detection, RequirementFlag.out_of_sequence_detection
+
+
+@pytest.mark.parametrize(
+    ("flags", "order", "status"),
+    [
+        (REPLAY | SEQUENCE, (0, 0), DuplicateTokenError),
+        (REPLAY | SEQUENCE, (0, 2), TokenTooEarlyError),
+        (REPLAY | SEQUENCE, (1, 0), TokenTooLateError),
+        (REPLAY | SEQUENCE, (69, 0), TokenTooLateError),
+        (SEQUENCE, (0, 0), TokenTooLateError),
+        (REPLAY, (0, 0), DuplicateTokenError),
+        (REPLAY, (69, 0), ExpiredTokenError),
+        (REPLAY, (0, 2), None),
+        (REPLAY, (1, 0), None),
+        (RequirementFlag(0), (0, 0), None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by_acceptor", [False, True])
+def test_supplementary_statuses_carry_the_result(
+    world: World, by_acceptor: bool, flags: RequirementFlag, order: tuple[int, int], status: type[GSSError] | None
+) -> None:
+    """RFC 2743 §1.2.3: DUPLICATE, GAP, UNSEQ and OLD, each with the message that came at the wrong place."""
+    sender, receiver = pair(world, flags | RequirementFlag.mutual_authentication)[:: -1 if by_acceptor else 1]
+    tokens = [sender.wrap(bytes([number]), True).message for number in range(70)]
+    mics = [sender.get_signature(bytes([number])) for number in range(70)]
+    before, last = order
+    expected = UnwrapResult(bytes([last]), True, 0)
+    with contextlib.suppress(TokenTooEarlyError):
+        receiver.unwrap(tokens[before])
+    if status is None:
+        assert receiver.unwrap(tokens[last]) == expected
+    else:
+        with pytest.raises(SupplementaryError) as caught:
+            receiver.unwrap(tokens[last])
+        assert (type(caught.value), caught.value.result) == (status, expected)
+    with contextlib.suppress(TokenTooEarlyError):
+        receiver.verify_signature(bytes([before]), mics[before])
+    with pytest.raises(status) if status else contextlib.nullcontext():
+        receiver.verify_signature(bytes([last]), mics[last])
+
+
+def test_only_one_quality_of_protection_is_there(world: World) -> None:
+    """RFC 4121 §4.2.1 leaves QOP 0, the mechanism's own choice; a wish for another is BAD_QOP and uses no number."""
     initiator, acceptor = pair(world)
-    first, second = (initiator.wrap(text, True).message for text in (b"1", b"2"))
-    with pytest.raises(TokenTooEarlyError) as early:
-        acceptor.unwrap(second)
-    assert early.value.result == UnwrapResult(b"2", True, 0)
-    with pytest.raises(DuplicateTokenError) as twice:
-        acceptor.unwrap(second)
-    assert twice.value.result == UnwrapResult(b"2", True, 0)
-    with pytest.raises(GSSError):
-        acceptor.unwrap(first)
+    for call in (
+        lambda: initiator.wrap(b"x", True, qop=1),
+        lambda: initiator.get_signature(b"x", qop=1),
+        lambda: initiator.get_wrap_size_limit(100, qop=1),
+    ):
+        with pytest.raises(BadQoPError, match="quality of protection 1"):
+            call()
+    assert acceptor.unwrap(initiator.wrap(b"x", True, qop=0).message).qop == 0
+    assert acceptor.verify_signature(b"x", initiator.get_signature(b"x", qop=0)) == 0
+    assert initiator.get_wrap_size_limit(100, qop=0) == initiator.get_wrap_size_limit(100)
 
 
 # The life cycle
@@ -119,6 +171,8 @@ def test_an_establishing_context(world: World, name: str) -> None:
     context.step()
     if name == "actual_flags":
         assert not context.actual_flags & RequirementFlag.transferable
+    elif name in ("initiator_name", "target_name", "lifetime"):
+        assert CALLS[name](context), "what is known is told"
     elif name == "export":
         with pytest.raises(OperationUnavailableError, match="not established"):
             context.export()
@@ -129,6 +183,32 @@ def test_an_establishing_context(world: World, name: str) -> None:
         with pytest.raises(MissingContextError, match="not established"):
             CALLS[name](context)
     context.delete()
+
+
+def test_an_establishing_context_tells_what_it_knows(world: World) -> None:
+    initiator, acceptor = SecurityContext(name=SERVICE, world=world), SecurityContext(usage="accept", world=world)
+    assert str(initiator.target_name) == "host/localhost@EXAMPLE.TEST"
+    for unknown in ("initiator_name", "target_name", "lifetime"):
+        with pytest.raises(MissingContextError, match="not established"):
+            CALLS[unknown](acceptor)
+    with pytest.raises(MissingContextError, match="not established"):
+        CALLS["initiator_name"](initiator)
+    initiator.step()
+    assert str(initiator.initiator_name) == "alice@EXAMPLE.TEST"
+    assert 0 < initiator.lifetime <= 24 * 3600
+    assert (initiator.locally_initiated, initiator.mech, initiator.complete) == (True, MechType.kerberos, False)
+
+
+def test_the_acceptors_clock_is_adopted(world: World) -> None:
+    """RFC 4120 §3.2.3: the refusal carries the time, and the initiator tries once more."""
+    there = RealmWorld(world.realm)
+    world.moving.offset = 1000
+    initiator = SecurityContext(name=SERVICE, world=world)
+    with pytest.raises(GSSError, match="seconds apart, where 300 are allowed") as caught:
+        SecurityContext(usage="accept", world=there).step(initiator.step())
+    acceptor = SecurityContext(usage="accept", world=there)
+    initiator.step(acceptor.step(initiator.step(caught.value.token)))
+    assert acceptor.unwrap(initiator.wrap(b"on time", True).message).message == b"on time"
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 from puregss.base import era
 from puregss.base.bindings import ChannelBindings
@@ -267,7 +267,14 @@ class SecurityContext(MessageCalls):
         if not self._why_dead:
             self._die("the context was deleted")
 
-    # Inquiry (RFC 2743 §2.2.6)
+    # Inquiry (RFC 2743 §2.2.6): MissingContextError for what an establishing context does not know yet
+
+    def _known_so_far(self, fact: str) -> Any:
+        """A fact of a context that is being established; None where it is not known, or the context stands."""
+        establishment = self._establishment
+        if self._live is not None or establishment is None or self._era is not era.current:
+            return None
+        return establishment.inquire().get(fact)
 
     @property
     def complete(self) -> bool:
@@ -291,25 +298,31 @@ class SecurityContext(MessageCalls):
 
     @property
     def lifetime(self) -> int:
-        """Whole seconds left, 0 when expired."""
-        return max(0, int(self._context().expiry - self._world.clock.now()))
+        """GSS_Context_time (RFC 2743 §2.2.5): whole seconds left, 0 when expired."""
+        known = self._known_so_far("expiry")
+        expiry = self._context().expiry if known is None else known
+        return max(0, int(expiry - self._world.clock.now()))
 
     @property
     def initiator_name(self) -> Name:
         """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
+        if (known := self._known_so_far("initiator_name")) is not None:
+            return Name.of_principal(known)
         context = self._kerberos()
         return Name.of_principal(context.initiator_name, context.authdata)
 
     @property
     def target_name(self) -> Name:
         """The acceptor's mechanism name."""
+        if (known := self._known_so_far("acceptor_name")) is not None:
+            return Name.of_principal(known)
         return Name.of_principal(self._kerberos().acceptor_name)
 
     @property
     def actual_flags(self) -> RequirementFlag:
         """What the context gives; while establishing, what is known of it so far."""
         if self._live is None and self._establishment is not None:
-            return RequirementFlag(self._establishment.inquire().get("flags", 0))
+            return RequirementFlag(self._known_so_far("flags") or 0)
         return self._context().flags
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from puregss.base.errors import InvalidTokenError, SupplementaryError
+from puregss.base.errors import BadQoPError, InvalidTokenError, SupplementaryError
 from puregss.base.iov import IOVBuffers
 from puregss.kcrypto.enctypes import enctype_name
 from puregss.krb5.context import KerberosContext
@@ -44,7 +44,8 @@ class PrfKey(IntEnum):
 class MessageCalls:
     """The calls of an established context. Every one raises MissingContextError where there is none.
 
-    The per-message ones raise ExpiredContextError past an enforced lifetime.
+    The per-message ones raise ExpiredContextError past an enforced lifetime. `qop` is the quality of
+    protection, of which Kerberos has one (RFC 4121 §4.2): BadQoPError unless it is 0.
     """
 
     __slots__ = ()
@@ -62,8 +63,10 @@ class MessageCalls:
         """The encryption type that protects the messages, such as `aes256-cts-hmac-sha1-96`."""
         return enctype_name(self._kerberos().dangerous_session_key().enctype).partition(" ")[0]
 
-    def wrap(self, message: bytes, encrypt: bool) -> WrapResult:
+    def wrap(self, message: bytes, encrypt: bool, *, qop: int = 0) -> WrapResult:
         """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
+        if qop:
+            raise _bad_qop(qop)
         return WrapResult(self._protecting().wrap(message, encrypt), encrypt)
 
     def unwrap(self, message: bytes) -> UnwrapResult:
@@ -80,8 +83,10 @@ class MessageCalls:
             raise
         return UnwrapResult(plain, encrypted, 0)
 
-    def get_signature(self, message: bytes) -> bytes:
+    def get_signature(self, message: bytes, *, qop: int = 0) -> bytes:
         """GSS_GetMIC: a token that vouches for `message` without containing it."""
+        if qop:
+            raise _bad_qop(qop)
         return self._protecting().get_mic(message)
 
     def verify_signature(self, message: bytes, mic: bytes) -> int:
@@ -89,8 +94,10 @@ class MessageCalls:
         self._protecting().verify_mic(message, mic)
         return 0
 
-    def get_wrap_size_limit(self, desired_output_size: int, encrypted: bool = True) -> int:
+    def get_wrap_size_limit(self, desired_output_size: int, encrypted: bool = True, *, qop: int = 0) -> int:
         """GSS_Wrap_size_limit: the longest message in bytes whose token fits into `desired_output_size`."""
+        if qop:
+            raise _bad_qop(qop)
         return self._kerberos().wrap_size_limit(desired_output_size, encrypted)
 
     def encrypt(self, message: bytes) -> bytes:
@@ -167,3 +174,7 @@ class MessageCalls:
         """
         key = self._kerberos().dangerous_session_key()
         return self.enctype, key.dangerous_material()
+
+
+def _bad_qop(qop: int) -> BadQoPError:
+    return BadQoPError(f"Kerberos has no quality of protection {qop}; ask for 0 and choose by `encrypt`")
