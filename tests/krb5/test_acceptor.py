@@ -487,6 +487,15 @@ def test_a_session_key_that_is_not_permitted_is_told() -> None:
     assert "permitted_enctypes" in error.message
 
 
+def test_a_subkey_that_is_not_permitted_is_told() -> None:
+    """Without mutual authentication it protects the messages: a permitted session key must not bring another type."""
+    message = ap_req(mint(KEY), subkey=random_key(17, os.urandom))
+    assert accept(message, enctypes=(17, 18)).complete
+    error = refusal(message, OperationUnavailableError, KrbErrorCode.KDC_ERR_ETYPE_NOSUPP, enctypes=(18,))
+    assert "the subkey of the initiator" in error.message
+    assert "permitted_enctypes" in error.message
+
+
 def test_a_session_key_of_an_enctype_we_lack_is_told() -> None:
     class Foreign:
         enctype = 23

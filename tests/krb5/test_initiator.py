@@ -17,6 +17,7 @@ from puregss.base.errors import (
     GSSError,
     InvalidTokenError,
     MissingCredentialsError,
+    OperationUnavailableError,
 )
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
@@ -212,6 +213,19 @@ def test_each_side_permits_what_it_permits() -> None:
         first, second = establish(initiator(tickets, enctypes=asked), acceptor(enctypes=given))
         assert first.dangerous_session_key().enctype == agreed
         exchange_messages(first, second)
+
+
+def test_an_acceptor_that_takes_an_enctype_nobody_offered() -> None:
+    """RFC 4537 §3: it may choose from the offer, or keep the session key's type; else it would choose the weakest."""
+    first = initiator(Tickets(mint(KEY, session_enctype=20)), enctypes=(20,))
+    second = acceptor()
+    request = finish(first.step(None)) or b""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("puregss.krb5.acceptor.negotiate_enctype", lambda *_: 17)
+        reply = finish(second.step(request))
+    with pytest.raises(OperationUnavailableError, match=r"aes128-cts-hmac-sha1-96.*permitted_enctypes"):
+        finish(first.step(reply))
+    assert first.context is None
 
 
 def test_two_contexts_share_nothing() -> None:

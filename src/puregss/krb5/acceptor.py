@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import GSSError, InvalidTokenError, OperationUnavailableError
+from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
-from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
+from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor_checks import check_address, check_authenticator, check_times
 from puregss.krb5.acceptor_keys import open_ticket
@@ -212,13 +212,7 @@ class Acceptor:
                 minor=KrbErrorCode.KRB_AP_ERR_NO_TGT.minor,
             )
         part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
-        session_key = usable_key(part.key, "the session key of the ticket")
-        if session_key.enctype not in self._enctypes:
-            raise OperationUnavailableError(
-                f"the session key of the ticket of {part.client} is of the type {enctype_name(session_key.enctype)}, "
-                "which permitted_enctypes in krb5.conf leaves out here; let the KDC know what this service permits",
-                minor=KrbErrorCode.KDC_ERR_ETYPE_NOSUPP.minor,
-            )
+        session_key = usable_key(part.key, "the session key of the ticket", self._enctypes)
         authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
         now = self._clock.now()
         check_authenticator(authenticator, part, now, self._skew)
@@ -226,7 +220,7 @@ class Acceptor:
         check_address(part, self._bindings)
         check_transited(part, service.realm, self._transit_path)
         proposed = authenticator.subkey
-        subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator")
+        subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator", self._enctypes)
         flags, delegated = self._read_checksum(request, authenticator, session_key, subkey)
         if part.flags & TicketFlag.ANONYMOUS:
             flags |= _ANONYMITY

@@ -245,7 +245,10 @@ class Initiator:
                 minor=KrbErrorCode.KRB_AP_ERR_MSG_TYPE.minor,
             )
         part = self._open_reply(message, plan.ticket, sent)
-        subkey = None if part.subkey is None else usable_key(part.subkey, f"the subkey of {plan.ticket.server}")
+        subkey = None
+        if part.subkey is not None:  # RFC 4537 §3: the acceptor may choose from what was offered, or keep the type
+            offered = (*self._enctypes, plan.ticket.session_key.enctype)
+            subkey = usable_key(part.subkey, f"the subkey of {plan.ticket.server}", offered)
         answer = self._third_leg(plan.ticket.session_key, part) if plan.flags & _DCE else None
         self._establish(plan, sent, part.seq_number or 0, subkey)
         return answer

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from puregss.base.errors import BadMechanismError, BadMICError, InvalidTokenError, OperationUnavailableError
 from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.ports import Entropy
+from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
 from puregss.kcrypto.key import Key
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
@@ -61,8 +63,14 @@ def open_sealed(sealed: EncryptedData, key: Key, usage: int, complaint: str) -> 
     raise BadMICError(complaint, minor=KrbErrorCode.KRB_AP_ERR_BAD_INTEGRITY.minor)
 
 
-def usable_key(key: EncryptionKey, whose: str) -> Key:
-    """A key out of a message. OperationUnavailableError for an encryption type we lack."""
+def usable_key(key: EncryptionKey, whose: str, permitted: Sequence[int] = SUPPORTED) -> Key:
+    """A key out of a message. OperationUnavailableError for an encryption type we lack, or that is not permitted."""
+    if key.keytype in SUPPORTED and key.keytype not in permitted:
+        raise OperationUnavailableError(
+            f"{whose} is of the type {enctype_name(key.keytype)}, which permitted_enctypes in krb5.conf leaves out "
+            "here; let KDC and peer know what is permitted",
+            minor=KrbErrorCode.KDC_ERR_ETYPE_NOSUPP.minor,
+        )
     try:
         return Key(key.keytype, key.keyvalue)
     except OperationUnavailableError as error:
