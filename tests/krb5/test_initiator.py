@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor import Acceptor
-from puregss.krb5.ccache import CachedTicket
+from puregss.krb5.ccache import CachedTicket, CredentialCache
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.mechanism_error import error_token
@@ -437,6 +438,21 @@ def test_the_acceptors_clock_is_adopted_once(flags: RequirementFlag, apart: int)
         token = token and finish(first.step(token))
     assert first.complete
     assert second.complete
+
+
+def test_the_kdcs_clock_is_the_acceptors_too() -> None:
+    """kinit puts down how far the KDC's clock was ahead: a machine that is a day late establishes at once."""
+
+    class Synchronized(Tickets):
+        def load(self) -> CredentialCache:
+            return replace(super().load(), kdc_offset=(86400, 250_000))
+
+    late = FixedClock(NOW - 86400)
+    establish(initiator(Synchronized(mint(KEY)), clock=late), acceptor())
+    with pytest.raises(GSSError, match="seconds apart"):
+        establish(initiator(clock=late), acceptor())
+    with pytest.raises(GSSError):
+        finish(initiator(Synchronized(mint(KEY, end=NOW - 10)), clock=late).step(None))
 
 
 def test_the_acceptors_clock_is_not_adopted_twice() -> None:

@@ -164,7 +164,8 @@ class Initiator:
         if token:
             raise InvalidTokenError("an initiator speaks first: its first step takes no token")
         client = self._client or self._tickets.default_principal
-        asker = Asker(self._clock, self._entropy, self._lifetime, self._enctypes)
+        self._offset = _kdc_offset(self._tickets)
+        asker = Asker(self._clock, self._entropy, self._lifetime, self._enctypes, self._offset)
         ticket = yield from obtain_ticket(self._tickets, client, self._target, asker)
         if not ticket.server.realm:
             # Kept under the name it was asked for, which leaves the realm to the KDC; the ticket itself knows.
@@ -195,7 +196,7 @@ class Initiator:
             forwarded = yield from forwarded_tgt(self._tickets, client, asker)
         except GSSError:
             return None, 0
-        delegation = encode_delegation(forwarded, ticket.session_key, self._clock.now(), self._entropy)
+        delegation = encode_delegation(forwarded, ticket.session_key, asker.now(), self._entropy)
         if len(delegation) > MAX_DELEGATION:
             return None, 0
         return delegation, _DELEGATE | (_DELEGATE_BY_POLICY if by_policy else 0)
@@ -307,3 +308,9 @@ class Initiator:
         self._known = (ticket.client, ticket.server, flags, plan.expiry)
         self.complete = True
         self._waiting = None
+
+
+def _kdc_offset(tickets: TicketStore) -> float:
+    """Seconds that the KDC was ahead when it issued the tickets, as kinit has put down. Acceptors have its time."""
+    seconds, microseconds = tickets.load().kdc_offset
+    return seconds + microseconds / 1_000_000

@@ -49,12 +49,20 @@ _INHERITED: Final = TicketFlag.FORWARDABLE | TicketFlag.PROXIABLE | TicketFlag.R
 
 
 class Asker(NamedTuple):
-    """What every TGS exchange needs: time, randomness, and how long tickets should live (seconds; None: as the TGT)."""
+    """What every TGS exchange needs: time, randomness, and how long tickets should live (seconds; None: as the TGT).
+
+    `offset` are the seconds that the KDC's clock is known to be ahead of ours.
+    """
 
     clock: Clock
     entropy: Entropy
     lifetime: int | None = None
     enctypes: tuple[int, ...] = SUPPORTED
+    offset: float = 0.0
+
+    def now(self) -> float:
+        """The KDC's time, as far as we know it."""
+        return self.clock.now() + self.offset
 
 
 def obtain_ticket(tickets: TicketStore, client: Principal, server: Principal, asker: Asker) -> Exchange:
@@ -63,7 +71,7 @@ def obtain_ticket(tickets: TicketStore, client: Principal, server: Principal, as
     An empty realm of `server` leaves it to the KDCs to say where the server is. Raises MissingCredentialsError
     or ExpiredCredentialsError if there is no TGT to begin with, GSSError for whatever a KDC refuses.
     """
-    now = asker.clock.now()
+    now = asker.now()
     # Where the KDCs would have to say which realm it is, the client's own is the likely one.
     likely = server if server.realm else replace(server, realm=client.realm)
     kept = _valid(tickets.find(client, server) or tickets.find(client, likely), now)
@@ -98,7 +106,7 @@ def forwarded_tgt(
     tickets: TicketStore, client: Principal, asker: Asker, addresses: tuple[HostAddress, ...] = ()
 ) -> Exchange:
     """A TGT to hand on to a peer (RFC 4120 §2.6). GSSError if the store's is not forwardable."""
-    tgt = initial_tgt(tickets, client, asker.clock.now())
+    tgt = initial_tgt(tickets, client, asker.now())
     if not tgt.flags & TicketFlag.FORWARDABLE:
         raise GSSError(f"the TGT of {client} in {tickets.describe()} is not forwardable: run 'kinit -f {client}'")
     options = KdcOption.FORWARDED | KdcOption.FORWARDABLE
@@ -154,14 +162,14 @@ def tgs_exchange(
         subkey = random_key(tgt.session_key.enctype, asker.entropy)
         body = _body(tgt, server, asker, kdc_options, addresses)
         octets = encode_kdc_req_body(body)
-        proof = _proof(tgt, octets, subkey, asker.clock.now() + offset, asker.entropy)
+        proof = _proof(tgt, octets, subkey, asker.now() + offset, asker.entropy)
         request = encode_kdc_req(KdcReq(TGS_REQ, (proof,), octets))
         answer = decode_answer(realm, (yield KdcRequest(realm, request)))
         if isinstance(answer, KdcRep):
             return _accept(realm, answer, body, tgt, subkey)
         if answer.error_code != KrbErrorCode.KRB_AP_ERR_SKEW or last:
             raise refusal(realm, answer, f"a ticket for {server} to {tgt.client}")
-        offset = answer.stime - asker.clock.now()
+        offset = answer.stime - asker.now()
     raise AssertionError("the second round returns or raises")
 
 
@@ -171,7 +179,7 @@ def _body(
     inherited = tgt.flags & _INHERITED
     till = tgt.endtime
     if asker.lifetime is not None and not kdc_options & KdcOption.RENEW:
-        till = min(till, int(asker.clock.now()) + asker.lifetime)
+        till = min(till, int(asker.now()) + asker.lifetime)
     return KdcReqBody(
         kdc_options=kdc_options | inherited,
         client=None,
