@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from puregss.base.errors import InvalidTokenError
 from puregss.krb5.messages import ap, cred, error, fields, kdc, padata, ticket
-from puregss.wire.der import encode_tlv
+from puregss.wire.der import decode_length, encode_tlv
 from tests.vectors import load
 
 DECODERS: dict[str, Callable[[bytes], Any]] = {
@@ -54,6 +54,32 @@ def test_every_flipped_bit(name: str) -> None:
             octets = bytearray(sample)
             octets[position] ^= 1 << bit
             survives(DECODERS[name], bytes(octets))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_numbers_of_thousands_of_digits(name: str) -> None:
+    """Python refuses to write them out: a sentence that names one must not end in ValueError."""
+    sample = SAMPLES[name]
+    huge = encode_tlv(0x02, b"\x7f" + bytes(4000))
+    for position in range(len(sample) - 2):
+        if sample[position] == 0x02 and sample[position + 1] < 9:
+            survives(DECODERS[name], with_value(sample, position, huge))
+
+
+def with_value(octets: bytes, at: int, value: bytes) -> bytes:
+    """DER with the value that begins at `at` replaced, and with it the lengths of all around it."""
+    out, position = b"", 0
+    while position < len(octets):
+        length, start = decode_length(octets, position + 1)
+        end = start + length
+        if position == at:
+            out += value
+        elif position < at < end and octets[position] & 0x20:
+            out += encode_tlv(octets[position], with_value(octets[start:end], at - start, value))
+        else:
+            out += octets[position:end]
+        position = end
+    return out
 
 
 @settings(max_examples=300)

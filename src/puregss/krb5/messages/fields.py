@@ -212,10 +212,15 @@ def encode_authorization_data(elements: AuthorizationData) -> bytes:
 def check_version(pvno: int, what: str) -> None:
     """Every message says version 5 (RFC 4120 §5.4.1); KRB_AP_ERR_BADVERSION otherwise."""
     if pvno != PVNO:
-        raise InvalidTokenError(f"{what} is of Kerberos version {pvno}, not 5", minor=MINOR_BASE + 39)
+        raise InvalidTokenError(f"{what} is of Kerberos version {_shown(pvno)}, not 5", minor=MINOR_BASE + 39)
 
 
 def check_message_type(found: int, expected: int, what: str) -> None:
     """KRB_AP_ERR_MSG_TYPE where the number inside contradicts the tag outside."""
     if found != expected:
-        raise InvalidTokenError(f"{what} has message type {found}, not {expected}", minor=MINOR_BASE + 40)
+        raise InvalidTokenError(f"{what} has message type {_shown(found)}, not {expected}", minor=MINOR_BASE + 40)
+
+
+def _shown(number: int) -> str:
+    """DER has numbers of any size; to write out one of thousands of digits is slow, and past a limit a ValueError."""
+    return str(number) if abs(number) < 1 << 32 else "beyond 32 bits"
