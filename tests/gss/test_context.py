@@ -310,6 +310,16 @@ def test_a_step_that_comes_too_late_does_not_end_the_context(world: World) -> No
     assert context.wrap(b"x", True).encrypted
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_tokens_come_in_any_buffer(world: World, kind: Callable[[bytes], bytes]) -> None:
+    """As messages do; what a socket was read into is not always bytes."""
+    initiator, acceptor = SecurityContext(name=SERVICE, world=world), SecurityContext(usage="accept", world=world)
+    answer = acceptor.step(kind(initiator.step() or b""))
+    initiator.step(kind(answer or b""))
+    assert initiator.complete
+    assert acceptor.unwrap(initiator.wrap(b"x", True).message).message == b"x"
+
+
 def test_a_failed_step_ends_the_context(world: World) -> None:
     acceptor = SecurityContext(usage="accept", world=world)
     with pytest.raises(GSSError):

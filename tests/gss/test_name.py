@@ -76,3 +76,18 @@ def test_a_users_own_list_decides_alone(world: World, monkeypatch: pytest.Monkey
 def test_attributes_are_of_mechanism_names(world: World) -> None:
     assert not Name("alice").attributes
     assert Name("alice").canonicalize().attributes["urn:ietf:kerberos:nameattr-realm"].values == (b"EXAMPLE.TEST",)
+
+
+@pytest.mark.parametrize(
+    "name_type", [None, NameType.hostbased_service, NameType.export, NameType.machine_uid], ids=str
+)
+def test_half_a_surrogate_pair_is_no_name(name_type: OID | None) -> None:
+    """A login form that takes JSON can be sent one; it must not end in UnicodeEncodeError later."""
+    with pytest.raises(BadNameError, match="half of a surrogate pair"):
+        Name("alice\ud800@EXAMPLE.TEST", name_type)
+    assert bytes(Name(b"\xff@EXAMPLE.TEST")) == b"\xff@EXAMPLE.TEST", "octets that are no UTF-8 stay"
+
+
+def test_a_user_id_of_thousands_of_digits(world: World) -> None:
+    with pytest.raises(BadNameError, match="is not a numeric user id"):
+        Name("9" * 5000, NameType.string_uid).canonicalize(world=world)

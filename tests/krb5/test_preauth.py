@@ -86,3 +86,9 @@ def test_keys_of_a_keytab() -> None:
     assert keys.key(EtypeInfo2Entry(18), 7) == new, "a KDC may count key versions in its own way"
     with pytest.raises(MissingCredentialsError, match="aes128-cts-hmac-sha1-96"):
         keys.key(EtypeInfo2Entry(17), None)
+
+
+def test_a_password_with_half_a_surrogate_pair_is_a_wrong_one() -> None:
+    """Python's own complaint about it carries the whole password into whatever logs it."""
+    recipe = EtypeInfo2Entry(18, b"salt", (4096).to_bytes(4))
+    assert Password("secret\ud800").key(recipe, None) != Password("secret").key(recipe, None)

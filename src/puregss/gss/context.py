@@ -32,6 +32,7 @@ from puregss.krb5.acceptor import Acceptor
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.memory import MemoryTickets
+from puregss.krb5.protection import octets
 from puregss.transfer.domain import DEFAULT_TTL, EXPORTED
 
 DEFAULT_FLAGS = (
@@ -171,7 +172,7 @@ class SecurityContext(MessageCalls):
         """
         establishment, stepping = self._begin_step()
         try:
-            answer = run(establishment.step(token), self._world.exchange)
+            answer = run(establishment.step(_copied(token)), self._world.exchange)
             self._settle(establishment)
         except BaseException as error:
             self._abandon(error)
@@ -184,7 +185,7 @@ class SecurityContext(MessageCalls):
         """The same for asyncio: waits for KDCs without blocking the event loop. Cancelling abandons the context."""
         establishment, stepping = self._begin_step()
         try:
-            answer = await run_async(establishment.step(token), self._world.exchange_async)
+            answer = await run_async(establishment.step(_copied(token)), self._world.exchange_async)
             self._settle(establishment)
         except BaseException as error:
             self._abandon(error)
@@ -396,3 +397,8 @@ class SecurityContext(MessageCalls):
     def __repr__(self) -> str:
         state = self._why_dead or ("established" if self.complete else "establishing")
         return f"<SecurityContext {self._usage}: {state}>"
+
+
+def _copied(token: bytes | None) -> bytes | None:
+    """A peer's token in a buffer that may be written to again while it is looked at becomes octets that stay."""
+    return token if token is None or type(token) is bytes else octets(token)

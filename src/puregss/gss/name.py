@@ -29,8 +29,10 @@ class Name:
     ) -> None:
         if (base is None) == (token is None):
             raise TypeError("give a name either as base or as token")
+        if isinstance(base, str):
+            _refuse_what_no_octets_spell(base)
         if name_type == NameType.export:
-            token, base = (base.encode() if isinstance(base, str) else base), None
+            token, base = (base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base), None
         self._principal: Principal | None = None
         self._authdata: AuthorizationData = ()
         if token is not None:
@@ -134,3 +136,11 @@ class Name:
     def __hash__(self) -> int:
         # Equal names may differ in form, and telling which takes the world: one bucket per first word.
         return hash(self._text.replace("/", "@").partition("@")[0])
+
+
+def _refuse_what_no_octets_spell(text: str) -> None:
+    """A lone surrogate, which JSON can carry: nobody has such a name, and it would fail far from here."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise BadNameError(f"{text!r} is not text: it holds half of a surrogate pair") from None

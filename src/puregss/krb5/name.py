@@ -13,6 +13,7 @@ from puregss.krb5.ports import RealmMap
 from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal
 from puregss.wire.exported_name import decode_exported_name, encode_exported_name
 
+_MOST_DIGITS: Final = 20
 ANONYMOUS: Final = Principal(("WELLKNOWN", "ANONYMOUS"), "WELLKNOWN:ANONYMOUS", PrincipalNameType.WELLKNOWN)
 """RFC 8062 §3: the anonymous principal of the anonymous realm."""
 
@@ -58,7 +59,7 @@ def canonicalize(text: str, name_type: OID | None, realms: RealmMap) -> Principa
 
 
 def _uid(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise BadNameError(f"{text!r} is not a numeric user id")
     return int(text)
 

@@ -49,7 +49,8 @@ class Password:
     __slots__ = ("_made", "_octets")
 
     def __init__(self, password: str | bytes) -> None:
-        self._octets = password.encode() if isinstance(password, str) else password
+        # Half of a surrogate pair makes a wrong password, not a UnicodeEncodeError, which would show the whole of it.
+        self._octets = password.encode("utf-8", "surrogatepass") if isinstance(password, str) else password
         self._made: dict[EtypeInfo2Entry, Key] = {}
 
     def describe(self) -> str:
