@@ -3,8 +3,9 @@
 What goes wrong has these statuses; the minor is always Kerberos' own code (RFC 4120 §7.5.9):
 no key for the ticket NO_CRED; ticket or authenticator not sealed with the right key BAD_MIC; a token
 that is cut, malformed or contradicts itself DEFECTIVE_TOKEN; an expired ticket CREDENTIALS_EXPIRED;
-a replay DUPLICATE_TOKEN; other bindings BAD_BINDINGS; a path or address that is not allowed
-UNAUTHORIZED; an encryption type we lack UNAVAILABLE; clocks apart, and a replay cache that fails, FAILURE.
+a replay DUPLICATE_TOKEN, an authenticator too old to tell OLD_TOKEN, one of the future FAILURE, as is a replay
+cache that fails; other bindings BAD_BINDINGS; a path or address that is not allowed UNAUTHORIZED; an encryption
+type we lack UNAVAILABLE.
 RFC 4121 §4.1 answers an unknown token identifier with CONTINUE_NEEDED and a KRB-ERROR; here that is DEFECTIVE_TOKEN
 with the KRB-ERROR in the exception's `token`, after which another token may be tried: the same exchange, told apart.
 """

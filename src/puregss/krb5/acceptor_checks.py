@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from puregss.base.bindings import ChannelBindings
-from puregss.base.errors import ExpiredCredentialsError, GSSError, InvalidTokenError, UnauthorizedError
+from puregss.base.errors import (
+    ExpiredCredentialsError,
+    ExpiredTokenError,
+    GSSError,
+    InvalidTokenError,
+    UnauthorizedError,
+)
 from puregss.krb5.messages.ap import Authenticator
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag
@@ -37,7 +43,10 @@ def check_times(part: EncTicketPart, now: float, skew: int) -> None:
 
 
 def check_authenticator(authenticator: Authenticator, part: EncTicketPart, now: float, skew: int) -> None:
-    """The authenticator is the ticket's client's, and of now, give or take `skew` seconds."""
+    """The authenticator is the ticket's client's, and of now, give or take `skew` seconds.
+
+    One that is older is too old to be looked up among those seen before (RFC 2743 §2.2.2): OLD_TOKEN.
+    """
     if authenticator.client != part.client:
         raise InvalidTokenError(
             f"the ticket is {part.client}'s and the authenticator says {authenticator.client}",
@@ -47,7 +56,8 @@ def check_authenticator(authenticator: Authenticator, part: EncTicketPart, now: 
         raise InvalidTokenError(f"the authenticator's microseconds are {authenticator.cusec}")
     apart = abs(authenticator.ctime - now)
     if apart > skew:
-        raise GSSError(
+        kind = ExpiredTokenError if authenticator.ctime < now else GSSError
+        raise kind(
             f"the clock of {part.client} says {_when(authenticator.ctime)} and this machine's {_when(now)}: "
             f"{int(apart)} seconds apart, where {skew} are allowed. Set both clocks (NTP)",
             minor=KrbErrorCode.KRB_AP_ERR_SKEW.minor,
