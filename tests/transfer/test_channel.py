@@ -173,11 +173,11 @@ def test_what_both_sides_hold_afterwards_opens_nothing_sent_before() -> None:
     for secret in held:
         thief = ChannelReceiver(bytes(32), FakeClock())
         thief._identity, thief._tag, thief._prefix = receiver._identity, receiver._tag, receiver._prefix
-        thief._chain = secret
+        thief._ratchet = secret, 0
         with pytest.raises(InvalidTokenError):
             thief.import_(token)
         thief._keys = {0: secret}
-        thief._next = 1
+        thief._ratchet = bytes(32), 1
         with pytest.raises(InvalidTokenError):
             thief.import_(token)
 
@@ -254,7 +254,7 @@ def test_an_export_that_fails_leaves_context_and_channel_as_they_were(step: str,
     sender, receiver = channel()
     context = FakeContext()
     setattr(context, step, fault)
-    for _ in range(2 * WINDOW):
+    for _ in range(2 * WINDOW if step == "fail_encode" else WINDOW - 1):  # what was sealed costs its serial
         with pytest.raises((GSSError, KeyboardInterrupt)) as error:
             sender.export(context)
         assert "secret" not in str(error.value)

@@ -66,14 +66,15 @@ class _Channel:
         self._clock = clock
         self._era = era.current
         self._lock = Lock()
-        self._chain, self._identity = _derive(key, _START)
+        chain, self._identity = _derive(key, _START)
         self._tag = self._identity[:DOMAIN_TAG_SIZE]
         self._prefix = encode_header(DomainKind.CHANNEL, self._tag)
-        self._next = 0
+        self._ratchet = chain, 0
+        """Chain and serial of the next token, replaced as one: an interruption must not part the two ends."""
         self._keys: dict[int, bytes] = {}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._tag.hex()} at {self._next}, {len(self._keys)} under way>"
+        return f"<{type(self).__name__} {self._tag.hex()} at {self._ratchet[1]}, {len(self._keys)} under way>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} is one of a kind: a copy would let a token open twice")
@@ -112,21 +113,22 @@ class ChannelSender(_Channel):
         expiry = self._milliseconds() + checked_ttl(ttl)
         with self._lock:
             self._refuse_if_closed()
-            key, chain = _derive(self._chain, _TOKEN)
-            serial = self._next
+            chain, serial = self._ratchet
+            key, chain = _derive(chain, _TOKEN)
             header = self._prefix + expiry.to_bytes(8, "big") + serial.to_bytes(SERIAL_SIZE, "big")
             try:
                 with source.lock:
-                    token = seal(key, header, self._identity, source.oid, source.encode())
+                    record = source.encode()
+                    # Before the seal: whatever interrupts us, a key that may have sealed something seals nothing else.
+                    self._keys[serial] = key
+                    self._ratchet = chain, serial + 1
+                    token = seal(key, header, self._identity, source.oid, record)
                     source.kill(EXPORTED)
-            except Exception as error:
-                # The ratchet stays: the key is used again, but what it sealed was never seen by anybody.
-                if isinstance(error, GSSError):
+            except BaseException as error:
+                self._keys.pop(serial, None)
+                if isinstance(error, GSSError) or not isinstance(error, Exception):
                     raise
                 raise failure("the context could not be exported", error) from error
-            self._keys[serial] = key
-            self._chain = chain
-            self._next = serial + 1
         return token
 
     def _refuse_if_closed(self) -> None:
@@ -135,7 +137,7 @@ class ChannelSender(_Channel):
                 "the worker of this channel is dead; export to another worker",
                 minor=TransferMinor.CHANNEL_CLOSED,
             )
-        if self._keys and self._next - next(iter(self._keys)) >= WINDOW:
+        if self._keys and self._ratchet[1] - next(iter(self._keys)) >= WINDOW:
             raise GSSError(
                 f"a token sent to this worker {WINDOW} tokens ago is still not acknowledged; "
                 "export to another worker, and see what holds this one up",
@@ -230,34 +232,35 @@ class ChannelReceiver(_Channel):
 
         Changes nothing: whether the serial is true is known only when the seal opens.
         """
-        if serial >= self._next + WINDOW:
+        chain, unseen = self._ratchet
+        if serial >= unseen + WINDOW:
             raise MissingContextError(
                 "the token is too far ahead of those this worker has seen; tokens before it were not sent",
                 minor=TransferMinor.NO_CLAIM,
             )
-        if serial < self._next:
+        if serial < unseen:
             kept = self._keys.get(serial)
             if kept is None:
                 raise MissingContextError(
                     "this worker has imported the token already; a token imports once",
                     minor=TransferMinor.NO_CLAIM,
                 )
-            return kept, {}, self._chain
-        key, chain = _derive(self._chain, _TOKEN)
+            return kept, {}, chain
+        key, chain = _derive(chain, _TOKEN)
         passed = {}
-        for number in range(self._next, serial):
+        for number in range(unseen, serial):
             passed[number] = key
             key, chain = _derive(chain, _TOKEN)
         return key, passed, chain
 
     def _spend(self, serial: int, passed: dict[int, bytes], chain: bytes) -> None:
-        """From here on the token's key does not exist here."""
-        self._chain = chain
-        if serial >= self._next:
-            self._next = serial + 1
-        if passed or self._keys:
-            self._keys.update(passed)
+        """From here on the token's key does not exist here. Interrupted, it is as before, or spent."""
+        self._keys.update(passed)
+        if serial >= self._ratchet[1]:
+            self._ratchet = chain, serial + 1
+        if self._keys:
             self._keys.pop(serial, None)
-            # A sender that is at `_next` has given up whatever is a whole window older.
-            for old in [number for number in islice(self._keys, WINDOW) if number < self._next - WINDOW]:
+            # A sender that is that far has given up whatever is a whole window older.
+            oldest = self._ratchet[1] - WINDOW
+            for old in [number for number in islice(self._keys, WINDOW) if number < oldest]:
                 del self._keys[old]
