@@ -154,6 +154,10 @@ class RemoteParty:
         name: str | None = self._call("delegated")
         return name
 
+    def onward(self, service: str, flags: int) -> RemoteParty:
+        """A new initiator of puregss, with the credential that was handed over."""
+        return RemoteParty(self._library, self._call("onward", service, flags))
+
     def export(self, *format: str) -> bytes:
         """The library's own raw interprocess token; the context is gone afterwards. puregss is told a format."""
         return bytes(self._call("export", *format))

@@ -138,6 +138,16 @@ class PureLibrary:
             credentials = self._contexts[number].delegated_creds
             return None if credentials is None else str(credentials.name)
 
+    def onward(self, number: int, service: str, flags: int) -> int:
+        """A new initiator, with what the peer of another context delegated."""
+        with _statuses():
+            creds = self._contexts[number].delegated_creds
+            return self._add(
+                SecurityContext(
+                    name=Name(service, NameType.hostbased_service), creds=creds, flags=RequirementFlag(flags)
+                )
+            )
+
 
 def _bindings(data: bytes | None) -> ChannelBindings | None:
     return None if data is None else ChannelBindings(application_data=data)

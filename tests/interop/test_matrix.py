@@ -152,6 +152,15 @@ def test_by_policy_only_trusted_services_get_a_ticket(
     assert second.facts().flags & DELEGATE == (DELEGATE if trusted else 0)
 
 
+@pytest.mark.parametrize(("initiator", "enctype"), [(i, e) for i, a, e in CASES if a == "puregss" and i != "puregss"])
+def test_what_others_delegate_is_usable(ends: Ends, libraries: Libraries, initiator: str, enctype: int) -> None:
+    """The acceptor asks the KDC for a ticket as alice, and speaks for her with a third."""
+    _, second = ends(initiator, "puregss", enctype, FLAGS | DELEGATE)
+    onward, third = second.onward(f"{service_of(enctype)}@localhost", MUTUAL), libraries("mit", enctype).accept()
+    establish(onward, third)
+    assert third.facts().initiator == "alice@INTEROP.TEST"
+
+
 @pytest.mark.parametrize(("initiator", "acceptor", "enctype"), CASES)
 def test_messages_of_every_size(ends: Ends, initiator: str, acceptor: str, enctype: int) -> None:
     first, second = ends(initiator, acceptor, enctype)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from puregss.base.errors import GSSError
+from puregss.base.errors import DuplicateTokenError, GSSError
 from puregss.base.names import NameType
+from puregss.gss.context import SecurityContext
 from puregss.gss.name import Name
 from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.krb5.principal import Principal
+from puregss.realm import Realm
+from puregss.realm.world import MemoryReplays, RealmWorld
 from puregss.system.world import SystemWorld
 
 SERVICE = Name("host@www.example.com", NameType.hostbased_service)
@@ -35,6 +38,26 @@ def test_an_acceptor_of_many_names_may_ignore_its_host(tmp_path: Path) -> None:
     assert SERVICE.acceptor_principal(world(tmp_path)) == Principal(("host", "www.example.com"), "")
     ignoring = world(tmp_path, "ignore_acceptor_hostname = true")
     assert SERVICE.acceptor_principal(ignoring) == Principal(("host", ""), "")
+
+
+def test_another_replay_cache_can_stand_in(tmp_path: Path) -> None:
+    """Such as one that several machines share."""
+    realm = Realm("EXAMPLE.TEST")
+    realm.add_user("alice")
+    realm.add_service("host/localhost")
+    keytab = realm.keytab(tmp_path / "keytab", "host/localhost")
+    shared = MemoryReplays()
+    acceptors = [
+        SystemWorld(config=str(tmp_path / "krb5.conf"), keytab=f"FILE:{keytab}", replay_cache=cache)
+        for cache in (shared, shared, MemoryReplays())
+    ]
+    token = SecurityContext(
+        name=Name("host@localhost", NameType.hostbased_service), world=RealmWorld(realm, "alice")
+    ).step()
+    assert SecurityContext(usage="accept", world=acceptors[0]).step(token)
+    with pytest.raises(DuplicateTokenError):
+        SecurityContext(usage="accept", world=acceptors[1]).step(token)
+    assert SecurityContext(usage="accept", world=acceptors[2]).step(token)
 
 
 def test_clocks_may_differ_by_what_the_configuration_says(tmp_path: Path) -> None:

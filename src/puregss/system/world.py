@@ -30,8 +30,9 @@ class SystemWorld:
     """What `world=` of Credentials and SecurityContext takes. Arguments stand in for the environment's.
 
     `config` is the path of a krb5.conf, `keytab` and `ccache` are names such as `FILE:/etc/krb5.keytab`,
-    `transfer_domain` is a URL. Everything is read when it is first needed; nothing of it changes
-    under contexts that exist. Safe in any thread.
+    `transfer_domain` is a URL, `replay_cache` a store of one's own (a `krb5.ports.ReplayCache`).
+    Everything is read when it is first needed; nothing of it changes under contexts that exist.
+    Safe in any thread.
     """
 
     entropy: Entropy = staticmethod(os.urandom)
@@ -43,12 +44,14 @@ class SystemWorld:
         keytab: str | None = None,
         ccache: str | None = None,
         transfer_domain: str | None = None,
+        replay_cache: ReplayCache | None = None,
     ) -> None:
         self.clock: Clock = SystemClock()
         self._config_path = config
         self._keytab = keytab
         self._ccache = ccache
         self._transfer_domain_url = transfer_domain
+        self._replay_cache = replay_cache
         self._key_sources: dict[str, KeySource] = {}
         self._ticket_stores: dict[str, TicketStore] = {}
 
@@ -72,8 +75,8 @@ class SystemWorld:
         return store or self._ticket_stores.setdefault(name, CcacheFile(name))
 
     def replay_cache(self) -> ReplayCache | None:
-        """The one MIT krb5 would use, so that its acceptors and ours refuse each other's replays."""
-        return replay_cache_from_environment(
+        """By default the one MIT krb5 would use, so that its acceptors and ours refuse each other's replays."""
+        return self._replay_cache or replay_cache_from_environment(
             configured=self.config.setting("default_rcache_name"), skew=self._clock_skew
         )
 
