@@ -16,6 +16,7 @@ from puregss.system.claims_dir import DirectoryStore
 from puregss.transfer.channel import ChannelReceiver, ChannelSender
 from puregss.transfer.claims import MemoryStore
 from puregss.transfer.domain import Domain
+from puregss.transfer.token import seal
 from tests.transfer.fakes import RECORD, FakeClock, FakeContext
 from tests.transfer.interruptions import interrupted
 
@@ -112,9 +113,7 @@ def test_an_interrupted_reclaim_leaves_the_context_to_be_reclaimed_or_gone() -> 
 
 def test_no_key_seals_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The nonce is constant: two seals under one key would give both contexts away, even where one is never sent."""
-    from puregss.transfer import channel as module
-
-    seal, sealed = module.seal, set()
+    sealed = set()
 
     def watched(key: bytes, *arguments: Any) -> bytes:
         assert key not in sealed
@@ -122,7 +121,7 @@ def test_no_key_seals_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         sealed.add(key)
         return token
 
-    monkeypatch.setattr(module, "seal", watched)
+    monkeypatch.setattr("puregss.transfer.channel.seal", watched)
     sender, _ = channel(Path())
     for moment in count(1):
         reached, _ = interrupted(lambda: sender.export(FakeContext()), moment, "transfer/channel.py")

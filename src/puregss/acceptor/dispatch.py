@@ -104,7 +104,7 @@ class Dispatcher:
 
     def add_worker(self, worker: WorkerProcess) -> None:
         """The worker is ready."""
-        self._loads[worker] = _Load()
+        self._loads.setdefault(worker, _Load())  # said twice, it must not make us forget what the worker has
         waiting, self._waiting = self._waiting, deque()
         for hand_over in waiting:
             self.take(hand_over)
@@ -131,7 +131,7 @@ class Dispatcher:
         load.under_way[hand_over.number] = hand_over
         load.sent_at.append((time.monotonic(), hand_over.number))
         message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, hand_over.peer, self._relay)
-        worker.send(message, None if self._relay else hand_over.socket.fileno())
+        worker.send(message, None if self._relay else hand_over.socket)
         self._tell(What.SENT, hand_over.number, hand_over.address, hand_over.peer, worker)
 
     def _give_up(self, hand_over: HandOver, reason: str) -> None:

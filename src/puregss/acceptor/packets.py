@@ -14,7 +14,7 @@ from typing import Final
 from puregss.acceptor.handoff import MAX_DATAGRAM
 from puregss.acceptor.loop import READ, WRITE, Loop
 
-_FDS_SPACE: Final = socket.CMSG_SPACE(4)  # one descriptor comes with a datagram, never more
+_FDS_SPACE: Final = socket.CMSG_LEN(4)  # one descriptor comes with a datagram; CMSG_SPACE has room for a second
 
 OnDatagram = Callable[[bytes, int | None], None]
 """A datagram, and the descriptor that came with it, which the callee owns from then on."""
@@ -51,7 +51,7 @@ class Packets:
         self._on_datagram, self._on_gone = on_datagram, on_gone
         self._fds_space = _FDS_SPACE if take_fds else 0
         self._high_water = high_water
-        self._queue: deque[tuple[bytes, int | None, Callable[[], None] | None]] = deque()
+        self._queue: deque[tuple[bytes, socket.socket | None, Callable[[], None] | None]] = deque()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._open = True
@@ -61,21 +61,25 @@ class Packets:
         self._watching = 0
         self._watch()
 
-    def send(self, datagram: bytes, fd: int | None = None, on_sent: Callable[[], None] | None = None) -> None:
-        """Send, or queue. `fd` must stay open until the peer is known to have it; `on_sent` is called when it left."""
+    def send(
+        self, datagram: bytes, file: socket.socket | None = None, on_sent: Callable[[], None] | None = None
+    ) -> None:
+        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without."""
         if not self._open:
             return
-        if self._queue or not self._try(datagram, fd):
-            self._queue.append((datagram, fd, on_sent))
+        if self._queue or not self._try(datagram, file):
+            self._queue.append((datagram, file, on_sent))
             self.queued += len(datagram)
             self._watch()
         elif on_sent is not None:
             on_sent()
 
-    def _try(self, datagram: bytes, fd: int | None) -> bool:
+    def _try(self, datagram: bytes, file: socket.socket | None) -> bool:
         """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
+        # Asked only now: the number of a file that was closed meanwhile may be another client's.
+        fd = -1 if file is None else file.fileno()
         try:
-            if fd is None:
+            if fd < 0:
                 self._end.send(datagram)
             else:
                 rights = array.array("i", (fd,)).tobytes()
@@ -112,20 +116,24 @@ class Packets:
             self._loop.watch(self._end.fileno(), self._on_event, wanted)
 
     def receive(self, most: int = 32) -> bool:
-        """Deliver up to `most` of the datagrams that are there; whether there may be more."""
+        """Deliver up to `most` of the datagrams that are there; whether there may be more.
+
+        One that is longer than any of ours comes cut off, for its reader to refuse.
+        """
         for _ in range(most):
             if not self._open:
                 return False
             try:
-                size, ancillary, flags, _ = self._end.recvmsg_into(
+                size, ancillary, _, _ = self._end.recvmsg_into(
                     (self._buffer,), self._fds_space, socket.MSG_CMSG_CLOEXEC
                 )
             except BlockingIOError:
                 return False
             except ConnectionError:
-                size, ancillary, flags = 0, [], 0
+                # The peer went with something of ours unread. That is told once, before what it still had to say.
+                continue
             fd = _only_fd(ancillary) if ancillary else None
-            if size == 0 or flags & socket.MSG_TRUNC:
+            if size == 0:
                 if fd is not None:
                     os.close(fd)
                 self.close()
@@ -150,7 +158,7 @@ class Packets:
 
 
 def _only_fd(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The descriptor in the control data, if any; a second one cannot fit into the space given."""
+    """The descriptor in the control data, if any; a second one does not fit into the space given."""
     for level, kind, rights in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(rights) >= 4:
             return array.array("i", rights[:4])[0]

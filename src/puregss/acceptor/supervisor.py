@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -60,8 +61,10 @@ class WorkerProcess:
     def __repr__(self) -> str:
         return f"<worker {self.pid}>"
 
-    def send(self, message: Message, fd: int | None = None, on_sent: Callable[[], None] | None = None) -> None:
-        self.packets.send(encode_message(message), fd, on_sent)
+    def send(
+        self, message: Message, file: socket.socket | None = None, on_sent: Callable[[], None] | None = None
+    ) -> None:
+        self.packets.send(encode_message(message), file, on_sent)
 
     def kill(self) -> None:
         """SIGKILL; what follows is what follows any death."""
