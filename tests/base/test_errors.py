@@ -46,3 +46,12 @@ def test_what_a_stranger_is_called_drives_no_terminal_and_forges_no_line() -> No
     error = errors.GSSError("no ticket for eve\x1b[2J\nroot\udcff@ÉXAMPLE.TEST")
     assert error.message == r"no ticket for eve\x1b[2J\nroot\udcff@ÉXAMPLE.TEST"
     assert str(error).isprintable()
+
+
+def test_what_a_stranger_is_called_fills_no_log() -> None:
+    """A name of a megabyte comes with a token that anybody can send; what to do stands at the end of the sentence."""
+    name = "\udc80" * 1_000_000
+    error = errors.GSSError(f"the ticket is for {name}; add this service to the keytab")
+    assert len(error.message) < 40_000
+    assert error.message.startswith("the ticket is for ")
+    assert error.message.endswith("; add this service to the keytab")

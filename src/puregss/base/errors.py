@@ -5,9 +5,11 @@ The class names are those that users of python-gssapi know; `major` carries RFC 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from puregss.base.status import MAJOR_TEXT, Major, Supplementary
+
+_LONGEST: Final = 4000
 
 
 class GSSError(Exception):
@@ -21,7 +23,9 @@ class GSSError(Exception):
     major: ClassVar[int] = Major.FAILURE
 
     def __init__(self, message: str, *, minor: int = 0, token: bytes | None = None) -> None:
-        # Names in it may be a stranger's: nothing of them may drive a terminal or forge a line of a log.
+        # Names in it may be a stranger's: nothing of them may fill a log, drive a terminal or forge a line.
+        if len(message) > _LONGEST:
+            message = f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
         if not message.isprintable():
             message = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
         super().__init__(message)
