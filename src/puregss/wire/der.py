@@ -55,6 +55,7 @@ __all__ = [
 SEQUENCE: Final = 0x30
 GENERAL_STRING: Final = 0x1B
 
+_ONE_OCTET: Final = 0x81
 _TWO_OCTETS: Final = 0x82
 _LONG: Final = 4 + 0x100
 
@@ -123,7 +124,9 @@ def encode_tlv(tag: int, contents: bytes) -> bytes:
     length = len(contents)
     if length < 0x80:
         return bytes((tag, length)) + contents
-    if 0xFF < length <= 0xFFFF:
+    if length <= 0xFF:
+        return bytes((tag, _ONE_OCTET, length)) + contents
+    if length <= 0xFFFF:
         return bytes((tag, _TWO_OCTETS, length >> 8, length & 0xFF)) + contents
     return bytes((tag,)) + encode_length(length) + contents
 

@@ -118,7 +118,7 @@ def decode_principal(realm: TLV, name: TLV) -> Principal:
     realm_octets, name_octets = realm.data.tobytes(), name.data.tobytes()
     if len(realm_octets) + len(name_octets) > _LONGEST_REMEMBERED:
         return _decode_principal(realm_octets, name_octets)
-    return _remembered_principal(realm_octets, name_octets)
+    return remembered_principal(realm_octets, name_octets)
 
 
 def _decode_principal(realm: bytes, name: bytes) -> Principal:
@@ -128,7 +128,7 @@ def _decode_principal(realm: bytes, name: bytes) -> Principal:
 
 
 # The same few names come with every context. Only short ones are kept, so a stranger cannot fill memory.
-_remembered_principal = lru_cache(maxsize=512)(_decode_principal)
+remembered_principal = lru_cache(maxsize=512)(_decode_principal)
 
 
 def encode_name(principal: Principal) -> TLV:

@@ -28,6 +28,14 @@ from puregss.krb5.messages.fields import (
     encode_pairs,
     encode_realm,
 )
+from puregss.krb5.messages.usual import (
+    VERSION,
+    opened,
+    read_authorization_data,
+    read_key,
+    read_principal,
+    read_sealed,
+)
 from puregss.krb5.principal import Principal
 from puregss.wire.der import (
     TLV,
@@ -47,6 +55,7 @@ from puregss.wire.der import (
     sequence,
     tlv_octets,
 )
+from puregss.wire.usual import Unusual, read_time, read_typed_octets
 
 __all__ = [
     "AD_IF_RELEVANT",
@@ -71,6 +80,9 @@ __all__ = [
 
 _TICKET: Final = application(1)
 _ENC_TICKET_PART: Final = application(3)
+_FLAGS: Final = b"\xa0\x07\x03\x05\x00"
+"""[0] BIT STRING of 32 bits, without these."""
+
 AD_IF_RELEVANT: Final = 1
 _DEEPEST: Final = 8
 
@@ -156,6 +168,18 @@ class _EncTicketPart:
 
 def decode_ticket(data: bytes) -> Ticket:
     """InvalidTokenError if `data` is no ticket of version 5."""
+    try:
+        return _read_ticket(data)
+    except (Unusual, IndexError):
+        return _decode_ticket(data)
+
+
+def _read_ticket(data: bytes) -> Ticket:
+    server, at = read_principal(data, opened(data, 1, VERSION), 0xA1)
+    return Ticket(server, read_sealed(data, at, 0xA3))
+
+
+def _decode_ticket(data: bytes) -> Ticket:
     value = decode(_Ticket, decode_tlv(_TICKET, data, "Ticket"))
     check_version(value.tkt_vno, "the ticket")
     return Ticket(decode_principal(value.realm, value.sname), decode_encrypted_data(value.enc_part))
@@ -182,6 +206,31 @@ def ticket_field(octets: bytes) -> TLV:
 
 
 def decode_enc_ticket_part(data: bytes) -> EncTicketPart:
+    try:
+        return _read_enc_ticket_part(data)
+    except (Unusual, IndexError):
+        return _decode_enc_ticket_part(data)
+
+
+def _read_enc_ticket_part(data: bytes) -> EncTicketPart:
+    at = opened(data, 3, _FLAGS)
+    flags = int.from_bytes(data[at : at + 4], "big")
+    key, at = read_key(data, at + 4, 0xA1)
+    client, at = read_principal(data, at, 0xA2)
+    tr_type, contents, at = read_typed_octets(data, at, 0xA4)
+    authtime, at = read_time(data, at, 0xA5)
+    starttime = renew_till = None
+    if data[at] == 0xA6:
+        starttime, at = read_time(data, at, 0xA6)
+    endtime, at = read_time(data, at, 0xA7)
+    if at < len(data) and data[at] == 0xA8:
+        renew_till, at = read_time(data, at, 0xA8)
+    elements = read_authorization_data(data, at, 0xAA)
+    transited = TransitedEncoding(tr_type, contents)
+    return EncTicketPart(flags, key, client, transited, authtime, starttime, endtime, renew_till, (), elements)
+
+
+def _decode_enc_ticket_part(data: bytes) -> EncTicketPart:
     value = decode(_EncTicketPart, decode_tlv(_ENC_TICKET_PART, data, "EncTicketPart"))
     return EncTicketPart(
         decode_flags(value.flags),
