@@ -16,7 +16,7 @@ from puregss.base.errors import BadMICError, GSSError, OperationUnavailableError
 from puregss.kcrypto import rfc6803
 from puregss.kcrypto.cts import LARGE
 from puregss.kcrypto.enctypes import SUPPORTED, EncType, enctype_name, enctype_number
-from puregss.kcrypto.key import Key, fx_cf2, profile_of, random_key, string_to_key
+from puregss.kcrypto.key import Key, fx_cf2, key_size, profile_of, random_key, string_to_key
 from puregss.kcrypto.profile import MAXIMUM_ITERATIONS, MINIMUM_ITERATIONS, usage_constant
 from tests.vectors import load
 
@@ -291,3 +291,14 @@ def test_names_and_numbers() -> None:
     assert enctype_number("aes256-cts") == enctype_number("AES256-CTS-HMAC-SHA1-96") == 18
     assert enctype_number("camellia256-cts") == 26
     assert enctype_number("idea") is None
+
+
+@pytest.mark.parametrize("enctype", SUPPORTED)
+def test_expected_usages_are_derived_as_unexpected_ones(enctype: int) -> None:
+    material = os.urandom(key_size(enctype))
+    key, other = Key(enctype, material), Key(enctype, material)
+    key.expect(11, 12)
+    assert key.decrypt(11, other.encrypt(11, b"one", os.urandom)) == b"one"
+    assert other.decrypt(12, key.encrypt(12, b"two", os.urandom)) == b"two"
+    assert key.decrypt(13, other.encrypt(13, b"three", os.urandom)) == b"three"
+    assert key.bare() is not key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol, Self
 
 from puregss.base.errors import OperationUnavailableError
@@ -60,8 +61,8 @@ class Profile(Protocol):
     def derive(self, key: bytes, *constants: bytes) -> list[bytes]:
         """For each constant the derived key: DK of RFC 3961 §5.1, or what the profile has in its place."""
 
-    def sealer(self, key: bytes, usage: int) -> Sealer: ...
-    def opener(self, key: bytes, usage: int) -> Opener: ...
+    def sealer(self, ke: bytes, ki: bytes) -> Sealer: ...
+    def opener(self, ke: bytes, ki: bytes) -> Opener: ...
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         """The MAC behind the mandatory checksum, which is its first `checksum_size` octets."""
 
@@ -72,6 +73,12 @@ class Profile(Protocol):
 def usage_constant(usage: int, purpose: int) -> bytes:
     """RFC 3961 §5.3: the constant a key for this usage is derived with."""
     return usage.to_bytes(4, "big") + bytes((purpose,))
+
+
+@lru_cache(maxsize=64)
+def sealing_constants(*usages: int) -> tuple[bytes, ...]:
+    """For each usage in turn the constants of Ke and Ki, which E() and D() work with."""
+    return tuple(usage_constant(usage, purpose) for usage in usages for purpose in (KE, KI))
 
 
 def iteration_count(params: bytes | None, default: int, minimum: int) -> int:

@@ -30,18 +30,19 @@ _MODE = ECB()
 
 
 @lru_cache(maxsize=256)
-def _folded(constant: bytes) -> bytes:
-    return n_fold(constant, 16)
+def _folded(constants: tuple[bytes, ...]) -> bytes:
+    return b"".join([n_fold(constant, 16) for constant in constants])
 
 
 def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) -> list[bytes]:
-    """DK for a cipher of 16-octet blocks whose keys are any `size` octets; one result for each constant."""
+    """DK for a cipher of 16-octet blocks whose keys are 16 or 32 octets; one result for each constant.
+
+    The chains of all constants are encrypted side by side, for a cipher object costs more than what it is used for.
+    """
     encrypt = Cipher(algorithm, _MODE).encryptor().update
-    keys = []
-    for constant in constants:
-        block = key = encrypt(_folded(constant))
-        while len(key) < size:
-            block = encrypt(block)
-            key += block
-        keys.append(key[:size])
-    return keys
+    first = encrypt(_folded(constants))
+    starts = range(0, len(first), 16)
+    if size == 16:
+        return [first[at : at + 16] for at in starts]
+    second = encrypt(first)
+    return [first[at : at + 16] + second[at : at + 16] for at in starts]

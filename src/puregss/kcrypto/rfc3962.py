@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto import rfc3961
-from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.profile import KC, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
 _DEFAULT_ITERATIONS = 4096
+_SHA1 = SHA1()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,15 @@ class AesSha1Profile:
     def derive(self, key: bytes, *constants: bytes) -> list[bytes]:
         return rfc3961.derive(AES(key), self.key_size, constants)
 
-    def sealer(self, key: bytes, usage: int) -> PlaintextMacSealer:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacSealer(AES(ke), HMAC(ki, SHA1()), self.checksum_size)
+    def sealer(self, ke: bytes, ki: bytes) -> PlaintextMacSealer:
+        return PlaintextMacSealer(AES(ke), HMAC(ki, _SHA1), self.checksum_size)
 
-    def opener(self, key: bytes, usage: int) -> PlaintextMacOpener:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
-        return PlaintextMacOpener(AES(ke), HMAC(ki, SHA1()), self.checksum_size)
+    def opener(self, ke: bytes, ki: bytes) -> PlaintextMacOpener:
+        return PlaintextMacOpener(AES(ke), HMAC(ki, _SHA1), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))
-        return HMAC(kc, SHA1())
+        return HMAC(kc, _SHA1)
 
     def prf(self, key: bytes, octets: bytes) -> bytes:
         """16 octets (RFC 3962 §6: the truncated hash, encrypted in a derived key)."""

@@ -10,7 +10,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.decrepit.ciphers.algorithms import Camellia
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.profile import KC, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
 _DEFAULT_ITERATIONS = 32768
@@ -50,12 +50,10 @@ class CamelliaProfile:
             key += block
         return key
 
-    def sealer(self, key: bytes, usage: int) -> PlaintextMacSealer:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+    def sealer(self, ke: bytes, ki: bytes) -> PlaintextMacSealer:
         return PlaintextMacSealer(Camellia(ke), CMAC(Camellia(ki)), self.checksum_size)
 
-    def opener(self, key: bytes, usage: int) -> PlaintextMacOpener:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+    def opener(self, ke: bytes, ki: bytes) -> PlaintextMacOpener:
         return PlaintextMacOpener(Camellia(ke), CMAC(Camellia(ki)), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:

@@ -11,10 +11,14 @@ from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto.cts import ZERO_BLOCK
-from puregss.kcrypto.profile import KC, KE, KI, Mac, iteration_count, usage_constant
+from puregss.kcrypto.profile import KC, KI, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import CiphertextMacOpener, CiphertextMacSealer
 
 _DEFAULT_ITERATIONS = 32768
+
+
+def _kdf_block(label: bytes, size: int, context: bytes = b"") -> bytes:
+    return b"\0\0\0\1" + label + b"\0" + context + (size * 8).to_bytes(4, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,18 @@ class AesSha2Profile:
 
     def kdf(self, key: bytes, label: bytes, size: int, context: bytes = b"") -> bytes:
         """RFC 8009 §3, KDF-HMAC-SHA2: one block of it, which is all that any use here needs; `size` in octets."""
-        block = b"\0\0\0\1" + label + b"\0" + context + (size * 8).to_bytes(4, "big")
-        return hmac.digest(key, block, self.hash.name)[:size]
+        return hmac.digest(key, _kdf_block(label, size, context), self.hash.name)[:size]
 
     def derive(self, key: bytes, *constants: bytes) -> list[bytes]:
         """Ke and what string-to-key needs have the size of a key, Kc and Ki that of a checksum (RFC 8009 §3)."""
-        return [self.kdf(key, constant, self._derived_size(constant)) for constant in constants]
+        keyed = HMAC(key, self.hash)
+        keys = []
+        for constant in constants:
+            size = self._derived_size(constant)
+            mac = keyed.copy()
+            mac.update(_kdf_block(constant, size))
+            keys.append(mac.finalize()[:size])
+        return keys
 
     def _derived_size(self, constant: bytes) -> int:
         return self.checksum_size if len(constant) == 5 and constant[4] in (KC, KI) else self.key_size
@@ -45,12 +55,10 @@ class AesSha2Profile:
         mac.update(ZERO_BLOCK)  # the initial cipher state, which stands before every ciphertext
         return mac
 
-    def sealer(self, key: bytes, usage: int) -> CiphertextMacSealer:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+    def sealer(self, ke: bytes, ki: bytes) -> CiphertextMacSealer:
         return CiphertextMacSealer(AES(ke), self._integrity_mac(ki), self.checksum_size)
 
-    def opener(self, key: bytes, usage: int) -> CiphertextMacOpener:
-        ke, ki = self.derive(key, usage_constant(usage, KE), usage_constant(usage, KI))
+    def opener(self, ke: bytes, ki: bytes) -> CiphertextMacOpener:
         return CiphertextMacOpener(AES(ke), self._integrity_mac(ki), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:

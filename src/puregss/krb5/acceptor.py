@@ -214,6 +214,7 @@ class Acceptor:
             )
         part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
         session_key = usable_key(part.key, "the session key of the ticket", self._enctypes)
+        session_key.expect(AUTHENTICATOR_USAGE, AP_REP_USAGE)
         authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
         now = self._clock.now()
         check_authenticator(authenticator, part, now, self._skew)
