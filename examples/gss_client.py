@@ -13,7 +13,7 @@ import socket
 import sys
 from pathlib import Path
 
-from gss_misc import Token, recv_a_token, send_a_token, show_flags
+from gss_misc import Token, explain, recv_a_token, send_a_token, show_flags
 
 import puregss
 from puregss import GSSError, MechType, Name, NameType, RequirementFlag, SecurityContext
@@ -111,8 +111,8 @@ def main() -> int:
         for _ in range(options.ccount):
             call_server(options, message)
     except (GSSError, OSError) as error:
-        print(f"gss_client: {error}", file=sys.stderr)
-        return 1
+        print(f"gss_client: {explain(error)}", file=sys.stderr)
+        return 2
     return 0
 
 

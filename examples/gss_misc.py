@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 from enum import IntFlag
 
+from puregss import GSSError
+
 MAX_TOKEN = 16 << 20
 
 
@@ -58,3 +60,8 @@ def show_flags(flags: int) -> None:
     for bit, name in enumerate(names):
         if flags & 1 << bit:
             print(f"context flag: GSS_C_{name}_FLAG")
+
+
+def explain(error: GSSError | OSError) -> str:
+    """What went wrong and what to do, in one sentence; the status itself is for programs."""
+    return error.message if isinstance(error, GSSError) else str(error)

@@ -13,7 +13,7 @@ import argparse
 import socket
 import sys
 
-from gss_misc import Token, recv_a_token, send_a_token, show_flags
+from gss_misc import Token, explain, recv_a_token, send_a_token, show_flags
 
 from puregss import (
     Credentials,
@@ -112,8 +112,8 @@ def main() -> int:
         domain = TransferDomain.from_url("memory:") if options.export else None
         listener = socket.create_server(("", options.port))
     except (GSSError, OSError) as error:
-        print(f"gss_server: {error}", file=sys.stderr)
-        return 1
+        print(f"gss_server: {explain(error)}", file=sys.stderr)
+        return 2
     print("starting...", file=sys.stderr, flush=True)
     with listener:
         while True:
@@ -122,7 +122,7 @@ def main() -> int:
                 try:
                     serve_client(connection, creds, domain, options)
                 except (GSSError, OSError) as error:
-                    print(f"gss_server: {error}", file=sys.stderr)
+                    print(f"gss_server: {explain(error)}", file=sys.stderr)
             sys.stdout.flush()
             if options.once:
                 return 0

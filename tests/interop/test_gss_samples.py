@@ -145,9 +145,28 @@ def test_a_client_without_tickets_says_what_to_do(servers: Servers, tmp_path: Pa
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert str(tmp_path / "nowhere") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_client_whose_kdc_is_away_names_it(servers: Servers, tmp_path: Path) -> None:
+    environment = servers.realm.environment(ccache=servers.realm.kinit("alice", ccache=tmp_path / "cc"))
+    away = f"127.0.0.1:{free_port()}"
+    configuration = tmp_path / "krb5.conf"
+    realm = servers.realm.realm
+    configuration.write_text(f"[libdefaults]\ndefault_realm = {realm}\n[realms]\n{realm} = {{\n kdc = {away}\n}}\n")
+    done = subprocess.run(
+        [*CLIENTS["ours"], "-port", str(servers.port("MIT")), "localhost", SERVICE, MESSAGE],
+        env=environment | {"KRB5_CONFIG": str(configuration)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert away in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("client", CLIENTS)
