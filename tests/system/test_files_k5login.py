@@ -37,6 +37,14 @@ def test_what_is_no_file_lets_nobody_in(home: Path) -> None:
     assert read_k5login("me") == frozenset()
 
 
+def test_a_list_that_would_be_cut_off_lets_nobody_in(home: Path) -> None:
+    """The cut may make a principal of another realm one of ours."""
+    line = b"mallory@EXAMPLE.TEST.EVIL.TEST\n"
+    cut = (1 << 20) - len(b"mallory@EXAMPLE.TEST")
+    (home / ".k5login").write_bytes(b"\n" * cut + line)
+    assert read_k5login("me") == frozenset()
+
+
 def test_a_file_of_somebody_else_lets_nobody_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / ".k5login").write_text("mallory@EXAMPLE.TEST\n")
     real = os.fstat

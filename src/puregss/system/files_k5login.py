@@ -30,7 +30,10 @@ def read_k5login(user: str) -> frozenset[str] | None:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, account.pw_uid):
             return _NOBODY
-        text = os.read(descriptor, _LARGEST).decode("utf-8", "surrogateescape")
+        octets = os.read(descriptor, _LARGEST + 1)
     finally:
         os.close(descriptor)
+    if len(octets) != status.st_size or len(octets) > _LARGEST:
+        return _NOBODY  # cut off in the middle of a line, which may name somebody else than the whole of it
+    text = octets.decode("utf-8", "surrogateescape")
     return frozenset(line.strip() for line in text.split("\n") if line.strip())
