@@ -17,6 +17,7 @@ from tests.interop.party import HEADER, KERBEROS, PADDING, TRAILER, Facts, Iov, 
 from tests.peers import samba_gssapi
 
 _HOSTBASED_SERVICE = "1.2.840.113554.1.2.1.4"
+_PRINCIPAL = "1.2.840.113554.1.2.2.1"
 _CONTINUE_NEEDED = 1
 _ALLOCATE = 0x10000
 _TYPE_MASK = 0xFFFF
@@ -156,6 +157,13 @@ class CLibrary:
 
         context = _Context(step)
         return self._add(context)
+
+    def localname(self, principal: str) -> str:
+        """The account that a principal stands for. Heimdal 7.8 has no such call."""
+        name, account = c_void_p(), _Buffer()
+        self._call("gss_import_name", byref(_Buffer.of(principal.encode())), byref(_Oid.of(_PRINCIPAL)), byref(name))
+        self._call("gss_localname", name, None, byref(account))
+        return self._take(account).decode()
 
     def restore(self, token: bytes) -> int:
         context = _Context(lambda _: (b"", True))

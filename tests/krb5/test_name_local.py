@@ -40,7 +40,9 @@ def test_by_default_users_of_the_home_realm_are_let_in(name: str, account: str |
         ("RULE:[2:$2](root)", "alice/root@EXAMPLE.COM", "root"),
         ("RULE:[1:$1]", "alice@ANYWHERE.COM", "alice"),
         ("RULE:[1:x$1y$0]", "a@B", "xayB"),
-        ("RULE:(alice@.*)s/@.*//", "alice@ANYWHERE.COM", "alice"),
+        ("RULE:(ali.*)s/ce/cia/", "alice@ANYWHERE.COM", "alicia"),
+        ("RULE:(alice@.*)s/@.*//", "alice@EXAMPLE.COM", None),
+        ("RULE:(.*)", "al\\@ice\\/x@B", "al@ice\\/x"),
         ("RULE:[1:$1](.*)s/a/b/", "banana@B", "bbnana"),
         ("RULE:[1:$1](.*)s/a/b/g", "banana@B", "bbnbnb"),
         ("RULE:[1:$1](.*)s/a/b/gs/n/m/", "banana@B", "bbmbnb"),
@@ -61,6 +63,12 @@ def test_the_first_rule_that_fits_decides() -> None:
     assert local("alice@OTHER.COM", *rules) == "alice-other"
     assert local("alice@EXAMPLE.COM", *rules) == "alice"
     assert local("alice@THIRD.COM", *rules) is None
+
+
+def test_a_rule_that_leaves_nothing_shuts_out() -> None:
+    rules = ("RULE:[1:$1](root)s/.*//", "DEFAULT")
+    assert local("root@EXAMPLE.COM", *rules) is None
+    assert local("alice@EXAMPLE.COM", *rules) == "alice"
 
 
 def test_names_go_before_rules_and_are_of_the_home_realm() -> None:

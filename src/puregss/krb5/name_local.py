@@ -37,8 +37,9 @@ def local_name(
             name = _apply(rule, principal)
         else:
             raise _unreadable(rule)
-        if name:
-            return name
+        if name is not None:
+            # A rule that fits and leaves nothing, such as [1:$1](root)s/.*//, shuts somebody out for good.
+            return name or None
     return None
 
 
@@ -51,12 +52,13 @@ def _default(principal: Principal, default_realm: str) -> str | None:
 def _apply(rule: str, principal: Principal) -> str | None:
     """The name that `RULE:[n:format](match)s/pattern/replacement/g` makes; None if it does not fit.
 
-    `match` must fit the whole text; replacements are taken literally.
+    `match` must fit the whole text; replacements are taken literally. Without a format the text is the name without
+    its realm, as MIT has it: such a rule is for every realm.
     """
     parts = _RULE.fullmatch(rule)
     if parts is None:
         raise _unreadable(rule)
-    text = str(principal)
+    text = principal.name.replace("\\@", "@")
     if parts["count"] is not None:
         if int(parts["count"]) != len(principal.components):
             return None
