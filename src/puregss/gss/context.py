@@ -328,7 +328,9 @@ class SecurityContext(MessageCalls):
 
     @property
     def delegated_creds(self) -> Credentials | None:
-        """What an accepted peer delegated, or None."""
+        """What an accepted peer delegated, or None. The name in them is what the peer says: identify it by
+        `initiator_name`, which its ticket vouches for.
+        """
         self._context()
         return self._delegated
 

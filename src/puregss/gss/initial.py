@@ -27,6 +27,10 @@ def acquire_with_password(
 
     MissingCredentialsError for an unknown name or a wrong password, ExpiredCredentialsError for an
     expired one, GSSError where no KDC answers or it refuses for another reason.
+
+    This alone proves no password to a third party: whoever can answer in the KDC's place can accept any. A service
+    that checks its users' passwords so must then establish a context to itself, with its own keytab, and take the
+    user's name from there. And a name with a realm that users choose chooses the KDC: compare the realm first.
     """
     world = world or worlds.default()
     return _credentials(run(_exchange(name, Password(password), options, world), world.exchange), world)
