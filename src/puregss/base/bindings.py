@@ -13,7 +13,8 @@ class ChannelBindings:
     """What ties a context to the channel under it.
 
     For TLS leave the addresses out and put `tls-server-end-point:` or `tls-exporter:` and the
-    binding's octets into `application_data` (RFC 5929, RFC 9266).
+    binding's octets into `application_data` (RFC 5929, RFC 9266). Whether a context is bound is in its flags
+    (`channel_bound`): acceptors let in initiators that send no bindings.
     """
 
     initiator_address_type: int = ADDRTYPE_UNSPECIFIED

@@ -47,7 +47,9 @@ class SecurityContext(MessageCalls):
     With `name` it initiates towards that peer, without it accepts; `usage` says so explicitly.
     `creds` come from the environment where none are given. `flags` are the initiator's requests
     (default: mutual authentication, replay and sequence detection), `lifetime` its wish in seconds,
-    `channel_bindings` what ties the context to the channel under it. `token` is an interprocess
+    `channel_bindings` what ties the context to the channel under it: other bindings than the acceptor's are
+    refused, but an initiator that sends none is let in, for old ones cannot. An acceptor that must not be
+    relayed to asks `actual_flags` for `channel_bound`. `token` is an interprocess
     token instead of all these: the context is imported through `domain` (RFC 2743 §2.2.9).
     With `enforce_lifetime` per-message calls stop 300 s after the context expired; without, they
     go on, as long sessions with every other implementation expect.
