@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -23,7 +25,7 @@ from puregss.acceptor.handoff import (
 )
 from puregss.acceptor.worker_loop import Importer, receive_start, serve
 from puregss.system.clock import SystemClock
-from puregss.transfer.channel import ChannelReceiver
+from puregss.transfer.channel import _START, ChannelReceiver, _derive
 from tests.acceptor.fakes import FakeContext
 
 
@@ -54,6 +56,20 @@ def read_shadow(message: bytes, peer: object) -> bytes:
         return Path("/etc/shadow").read_bytes()
     except OSError as error:
         return type(error).__name__.encode()
+
+
+def first_keys(message: bytes, peer: object) -> bytes:
+    """How many octet strings in this process's objects and frames are the channel key it was given at its start."""
+    identities = {each._identity for each in gc.get_objects() if isinstance(each, ChannelReceiver)}
+    assert identities
+    frame: Any = sys._getframe()
+    found: set[bytes] = set()
+    while frame is not None:
+        found.update(each for each in frame.f_locals.values() if isinstance(each, bytes))
+        frame = frame.f_back
+    for thing in gc.get_objects():
+        found.update(each for each in gc.get_referents(thing) if isinstance(each, bytes))
+    return b"%d" % sum(_derive(each, _START)[1] in identities for each in found)
 
 
 def be_rogue(behaviour: str, fd: int) -> None:

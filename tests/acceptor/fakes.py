@@ -72,6 +72,8 @@ class FakeContext:
 
     def unwrap(self, message: bytes) -> tuple[bytes, bool, int]:
         self._check()
+        if message == b"BUG":
+            raise ZeroDivisionError("a defect")
         if message.startswith(b"FORGED"):
             raise InvalidTokenError("forged")
         return bytes(octet ^ self.key[0] for octet in message), True, 0

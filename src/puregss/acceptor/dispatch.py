@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from puregss.acceptor.events import Counters, Event, Observer, What
 from puregss.acceptor.framing import Framing
-from puregss.acceptor.handoff import Acknowledged, Closed, Data, HandOff, Refused
+from puregss.acceptor.handoff import MAX_DATAGRAM, Acknowledged, Closed, Data, HandOff, Refused
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.relayed import RelayedClient
@@ -32,6 +32,8 @@ log = logging.getLogger("puregss.acceptor")
 
 MOST_UNDER_WAY: Final = 512
 """Hand-offs that one worker may owe an acknowledgement for; a channel holds twice as many keys at most."""
+MOST_SENT: Final = MAX_DATAGRAM - 4096
+"""Octets of a hand-off, but for what is bounded anyway. One that no worker can read would go from each to the next."""
 TOKEN_TTL: Final = 3600.0
 """Seconds. A token can be opened by one worker only, and its key ends with the acknowledgement or the worker."""
 
@@ -127,12 +129,17 @@ class Dispatcher:
             self._give_up(hand_over, f"its context could not be exported: {error}")
             return
         hand_over.context = None
+        peer = hand_over.peer
+        if len(hand_over.token) + len(hand_over.leftover) + 4 * (len(peer.initiator) + len(peer.acceptor)) > MOST_SENT:
+            worker.sender.acknowledged(hand_over.token)
+            self._give_up(hand_over, "its context is too large to be handed to a worker")
+            return
         load = self._loads[worker]
         load.under_way[hand_over.number] = hand_over
         load.sent_at.append((time.monotonic(), hand_over.number))
-        message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, hand_over.peer, self._relay)
+        message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, peer, self._relay)
         worker.send(message, None if self._relay else hand_over.socket)
-        self._tell(What.SENT, hand_over.number, hand_over.address, hand_over.peer, worker)
+        self._tell(What.SENT, hand_over.number, hand_over.address, peer, worker)
 
     def _give_up(self, hand_over: HandOver, reason: str) -> None:
         hand_over.drop()

@@ -19,6 +19,7 @@ from puregss.acceptor.peer import Peer
 from puregss.acceptor.settings import AcceptorError, Settings
 from puregss.acceptor.supervisor import COMMAND, Supervisor, WorkerProcess
 from puregss.acceptor.wording import plain
+from puregss.base.errors import GSSError
 from puregss.base.ports import Clock
 
 log = logging.getLogger("puregss.acceptor")
@@ -176,9 +177,15 @@ class Front:
         self.counters.accepted += 1
         client.setblocking(False)
         number = self.counters.accepted
+        try:
+            context = self._make_context()
+        except GSSError as error:
+            log.error("%s cannot be accepted: %s", address, plain(str(error)))
+            client.close()
+            return
         framing = self._framing(self._limits.token, False)
         deadline = time.monotonic() + self._limits.handshake
-        candidate = Candidate(self, number, client, address, framing, self._make_context(), deadline)
+        candidate = Candidate(self, number, client, address, framing, context, deadline)
         self._candidates[number] = candidate
         candidate.begin()
 
@@ -195,8 +202,13 @@ class Front:
             self._pid,
         )
         self.counters.established += 1
-        if not self._authorize(peer):
-            candidate.refuse(f"{peer.initiator} is not allowed here")
+        try:
+            refusal = "" if self._authorize(peer) else f"{peer.initiator} is not allowed here"
+        except Exception as error:
+            log.exception("the authorization of %s failed", plain(peer.initiator))
+            refusal = f"its authorization failed: {type(error).__name__}"
+        if refusal:
+            candidate.refuse(refusal)
             return
         if self._observe is not None:
             self._observe(Event(What.ESTABLISHED, number, address, peer=peer))

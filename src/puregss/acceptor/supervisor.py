@@ -26,7 +26,8 @@ from puregss.transfer.channel import ChannelSender
 
 log = logging.getLogger(__name__)
 
-COMMAND: Final = (sys.executable, "-m", "puregss.acceptor.worker")
+COMMAND: Final = (sys.executable, "-P", "-m", "puregss.acceptor.worker")
+"""-P: a worker begins with the front's rights, and runs no code from whatever folder the front was started in."""
 KEY_SIZE: Final = 32
 SHORT_LIFE: Final = 5.0
 """A worker that lived for fewer seconds is replaced after a pause, which doubles up to LONGEST_PAUSE."""

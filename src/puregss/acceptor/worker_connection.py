@@ -9,8 +9,7 @@ from typing import Final, Protocol
 
 from puregss.acceptor.handoff import CHUNK, Data, Message
 from puregss.acceptor.loop import READ, WRITE, Loop
-from puregss.acceptor.session import HandlerError, Session, reason_of
-from puregss.base.errors import GSSError
+from puregss.acceptor.session import Session, reason_of
 
 READ_SIZE: Final = 64 * 1024
 
@@ -56,6 +55,7 @@ class DirectConnection:
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             self._serve(leftover)
+            self._close_if_ended()
 
     def _on_event(self, events: int) -> None:
         self.active = time.monotonic()
@@ -71,14 +71,17 @@ class DirectConnection:
         except OSError as error:
             self.close(reason_of(error))
             return
-        if self.session.ended and not self._out:
-            self.close("")
+        self._close_if_ended()
 
     def _serve(self, octets: bytes) -> None:
         try:
             self._send(self.session.receive(octets))
-        except (GSSError, HandlerError) as error:
+        except Exception as error:  # a client that hung up or a defect that it sets off: the others shall not notice
             self.close(reason_of(error))
+
+    def _close_if_ended(self) -> None:
+        if self.session.ended and not self._out:
+            self.close("")
 
     def _send(self, octets: bytes) -> None:
         waiting = self._out
@@ -131,7 +134,7 @@ class RelayedConnection:
         self.active = time.monotonic()
         try:
             answer = self.session.receive(octets)
-        except (GSSError, HandlerError) as error:
+        except Exception as error:  # see `DirectConnection`
             self.close(reason_of(error))
             return
         for start in range(0, len(answer), CHUNK):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from puregss.acceptor.framing import DataContext
 from puregss.acceptor.framings import FRAMINGS
-from puregss.acceptor.handlers import Handler, load_handler
+from puregss.acceptor.handlers import BUILT_IN, Handler, load_handler
 from puregss.acceptor.handoff import (
     MAX_DATAGRAM,
     Acknowledged,
@@ -190,6 +193,13 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def find_handlers_here(handler: str) -> None:
+    """Let a handler's module lie in the folder that the front was started in, where it hides no other module."""
+    if handler not in BUILT_IN:
+        with contextlib.suppress(OSError):
+            sys.path.append(os.getcwd())
+
+
 def receive_start(end: socket.socket) -> Start:
     """The first message of the front. GSSError or OSError if there is none, or another."""
     end.settimeout(START_TIMEOUT)
@@ -209,8 +219,10 @@ def serve(fd: int, make_importer: Callable[[bytes], Importer]) -> int:
     try:
         # Everything is loaded with the rights the worker was started with, because the other user may not be able
         # to read this Python; no context is here yet.
+        find_handlers_here(start.handler)
         handler = load_handler(start.handler)
         importer = make_importer(start.channel_key)
+        start = replace(start, channel_key=b"")  # whoever takes this process over shall open no token sent before
         if start.user:
             become(start.user)
     except ValueError as error:
