@@ -7,6 +7,7 @@ use: one identity check, no registry. The floor that knows processes ends the er
 from __future__ import annotations
 
 from puregss.base.errors import MissingContextError
+from puregss.base.status import ContextMinor
 
 
 class Era:
@@ -30,5 +31,6 @@ def check(remembered: Era, what: str) -> None:
     if remembered is not current:
         raise MissingContextError(
             f"this {what} was inherited through fork(); only the process that made it may use it. "
-            "Export it before the fork and import it in the child"
+            "Export it before the fork and import it in the child",
+            minor=ContextMinor.INHERITED,
         )

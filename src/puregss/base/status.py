@@ -17,6 +17,25 @@ class CallingError(IntEnum):
     BAD_STRUCTURE = 3 << _CALLING_OFFSET
 
 
+class ContextMinor(IntEnum):
+    """The minor statuses that tell what state a context is in, where a call is refused for it."""
+
+    NOT_ESTABLISHED = 0x50475480
+    DEAD = 0x50475481
+    INHERITED = 0x50475482
+    LIFETIME_OVER = 0x50475483
+    ESTABLISHED = 0x50475484
+
+
+CONTEXT_MINOR_TEXT: Final[dict[int, str]] = {
+    ContextMinor.NOT_ESTABLISHED: "The context is not established yet",
+    ContextMinor.DEAD: "The context was exported or deleted, or its establishment failed",
+    ContextMinor.INHERITED: "What belongs to another process was inherited through fork()",
+    ContextMinor.LIFETIME_OVER: "The context's lifetime is over, and enforced",
+    ContextMinor.ESTABLISHED: "The context is established already",
+}
+
+
 class Major(IntEnum):
     """COMPLETE and the routine errors."""
 

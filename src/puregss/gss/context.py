@@ -19,6 +19,7 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.mechanism import Establishment, MechanismContext
 from puregss.base.names import KERBEROS_ALIASES, MechType
 from puregss.base.oid import OID
+from puregss.base.status import ContextMinor
 from puregss.gss import world as worlds
 from puregss.gss.contents import Restored, WithDelegated, restorer
 from puregss.gss.credentials import Credentials
@@ -201,7 +202,9 @@ class SecurityContext(MessageCalls):
         establishment, stepping = self._establishment, self._stepping
         if establishment is None or stepping is None:
             self._context()
-            raise GSSError("the context is established already; it takes no more context tokens")
+            raise GSSError(
+                "the context is established already; it takes no more context tokens", minor=ContextMinor.ESTABLISHED
+            )
         if not stepping.acquire(blocking=False):
             raise GSSError("another thread or task is stepping this context; a context takes one token at a time")
         if self._establishment is not establishment:  # established, or deleted, since we looked
@@ -242,7 +245,10 @@ class SecurityContext(MessageCalls):
     def _protecting(self) -> KerberosContext:
         """The live mechanism context for a per-message call, which alone may be refused for age."""
         if self._deadline is not None and self._world.clock.now() > self._deadline:
-            raise ExpiredContextError("the context's lifetime is over; establish a new one with a fresh ticket")
+            raise ExpiredContextError(
+                "the context's lifetime is over; establish a new one with a fresh ticket",
+                minor=ContextMinor.LIFETIME_OVER,
+            )
         return self._kerberos()
 
     def _kerberos(self) -> KerberosContext:
@@ -255,13 +261,17 @@ class SecurityContext(MessageCalls):
             era.check(self._era, "context")
         except MissingContextError as inherited:
             return inherited
-        return MissingContextError(self._why_dead or "the context is not established yet; go on with step()")
+        if why := self._why_dead:
+            return MissingContextError(why, minor=ContextMinor.DEAD)
+        return MissingContextError(
+            "the context is not established yet; go on with step()", minor=ContextMinor.NOT_ESTABLISHED
+        )
 
     def _die(self, why: str) -> None:
         self._why_dead = why  # first: a step that ends now looks at it after it has put its context in place
         live = self._live
         self._live = self._establishment = self._stepping = self._delegated = None
-        if live is not None:
+        if live is not None and self._era is era.current:  # in a child of fork nobody will release the lock
             with live.lock:
                 live.kill(why)
 
@@ -384,14 +394,16 @@ class SecurityContext(MessageCalls):
 
     def _established(self) -> MechanismContext:
         if self._establishment is not None:
-            raise OperationUnavailableError("the context is not established yet; export it when it is complete")
+            raise OperationUnavailableError(
+                "the context is not established yet; export it when it is complete", minor=ContextMinor.NOT_ESTABLISHED
+            )
         return self._context()
 
     def _exportable(self, include_delegated: bool) -> MechanismContext | WithDelegated:
-        context = self._established()
-        if not include_delegated or self._delegated is None:
+        context, delegated = self._established(), self._delegated
+        if not include_delegated or delegated is None:
             return context
-        return WithDelegated(context, self._delegated.tickets.load())
+        return WithDelegated(context, delegated.tickets.load())
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from puregss.base.errors import BadStatusError
-from puregss.base.status import MAJOR_TEXT, calling_error, routine_error, supplementary_info
+from puregss.base.status import CONTEXT_MINOR_TEXT, MAJOR_TEXT, calling_error, routine_error, supplementary_info
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import MINOR_BASE
 from puregss.transfer.minor import TRANSFER_MINOR_TEXT
@@ -21,11 +21,15 @@ def display_major(status: int) -> list[str]:
 
 
 def display_minor(status: int) -> str:
-    """The text of a minor status of Kerberos (RFC 4120 §7.5.9) or of context transfer. BadStatusError for others."""
+    """The text of a minor status of Kerberos (RFC 4120 §7.5.9), of context transfer, or of a context's state.
+
+    BadStatusError for others.
+    """
     if status == 0:
         return "No more is known"
-    if status in TRANSFER_MINOR_TEXT:
-        return TRANSFER_MINOR_TEXT[status]
+    for texts in (TRANSFER_MINOR_TEXT, CONTEXT_MINOR_TEXT):
+        if status in texts:
+            return texts[status]
     try:
         code = KrbErrorCode(status - MINOR_BASE)
     except ValueError:

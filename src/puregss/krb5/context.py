@@ -20,6 +20,7 @@ from puregss.base.iov import IOVBuffers, IOVBufferType
 from puregss.base.names import MechType
 from puregss.base.oid import OID
 from puregss.base.ports import Entropy
+from puregss.base.status import ContextMinor
 from puregss.kcrypto.key import Key
 from puregss.krb5.iov import BufferProtection, message_of, mic_of, with_mic
 from puregss.krb5.principal import Principal
@@ -73,7 +74,7 @@ class KerberosContext:
         self._dead = self._dead or reason
 
     def _gone(self) -> NoReturn:
-        raise MissingContextError(self._dead)
+        raise MissingContextError(self._dead, minor=ContextMinor.DEAD)
 
     # Inquiry
 
