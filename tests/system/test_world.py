@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.krb5.principal import Principal
 from puregss.realm import Realm
 from puregss.realm.world import MemoryReplays, RealmWorld
+from puregss.system.replay_cache import FileReplayCache
 from puregss.system.world import SystemWorld
 
 SERVICE = Name("host@www.example.com", NameType.hostbased_service)
@@ -63,3 +65,15 @@ def test_another_replay_cache_can_stand_in(tmp_path: Path) -> None:
 def test_clocks_may_differ_by_what_the_configuration_says(tmp_path: Path) -> None:
     assert world(tmp_path).clock_skew() == 300
     assert world(tmp_path, "clockskew = 2m").clock_skew() == 120
+
+
+def test_the_replay_cache_is_one_object_for_each_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KRB5RCACHEDIR", str(tmp_path))
+    world = SystemWorld(config=os.devnull)
+    first = world.replay_cache()
+    assert first is not None
+    assert world.replay_cache() is first
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    second = world.replay_cache()
+    assert isinstance(second, FileReplayCache)
+    assert second.path == str(tmp_path / "krb5_4711.rcache2")

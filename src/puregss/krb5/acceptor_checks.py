@@ -23,9 +23,10 @@ _INTERNET: Final = frozenset((2, 24))
 
 def check_times(part: EncTicketPart, now: float, skew: int) -> None:
     """The ticket has begun, has not ended, and is not marked invalid; clocks may differ by `skew` seconds."""
-    if part.start > now + skew:
+    start = part.start
+    if start > now + skew:
         raise GSSError(
-            f"the ticket of {part.client} begins at {_when(part.start)}, and here it is {_when(now)}: "
+            f"the ticket of {part.client} begins at {_when(start)}, and here it is {_when(now)}: "
             "set the clocks of KDC and acceptor (NTP)",
             minor=KrbErrorCode.KRB_AP_ERR_TKT_NYV.minor,
         )
@@ -47,7 +48,8 @@ def check_authenticator(authenticator: Authenticator, part: EncTicketPart, now: 
 
     One that is older is too old to be looked up among those seen before (RFC 2743 §2.2.2): OLD_TOKEN.
     """
-    if authenticator.client != part.client:
+    # The same few names come as the same objects, for which no strings need to be compared.
+    if authenticator.client is not part.client and authenticator.client != part.client:
         raise InvalidTokenError(
             f"the ticket is {part.client}'s and the authenticator says {authenticator.client}",
             minor=KrbErrorCode.KRB_AP_ERR_BADMATCH.minor,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from hashlib import md5
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
 from puregss.base.errors import BadChannelBindingsError, InvalidTokenError, OperationUnavailableError
@@ -36,8 +35,7 @@ _DELEGATION: Final = Struct("<HH")
 _DELEGATION_OPTION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticatorChecksum:
+class AuthenticatorChecksum(NamedTuple):
     """What the field says. `bindings_hash` is 16 octets, all zero where the initiator gave no bindings.
 
     `flags` are bits of `RequirementFlag`, here and in all of establishment plain integers: an IntFlag's operators

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from puregss.base.errors import GSSError
 from puregss.kcrypto.enctypes import SUPPORTED
@@ -14,6 +15,7 @@ from puregss.wire.der import decode_all, encode_all, sequence
 _ETYPE_NEGOTIATION: Final = 129
 _KERB_AP_OPTIONS: Final = 143
 _CHANNEL_AWARE: Final = 0x4000
+_LONGEST_REMEMBERED: Final = 256
 
 
 @sequence
@@ -26,6 +28,11 @@ def offer_enctypes(session_enctype: int, permitted: Sequence[int] = SUPPORTED) -
 
     A session key of a type that is not permitted was the KDC's choice: everything is preferred to it.
     """
+    return _offer(session_enctype, tuple(permitted))
+
+
+@lru_cache(maxsize=64)
+def _offer(session_enctype: int, permitted: tuple[int, ...]) -> AuthorizationData:
     known = session_enctype in permitted
     preferred = permitted[: permitted.index(session_enctype)] if known else permitted
     if not preferred:
@@ -40,29 +47,44 @@ def negotiate_enctype(elements: AuthorizationData, session_enctype: int, permitt
     The initiator lists what it prefers to the session key's type, and perhaps that one last. A list that cannot be
     read is ignored, as the element it stands in may be.
     """
-    octets = next((octets for kind, octets in _relevant(elements) if kind == _ETYPE_NEGOTIATION), None)
-    if octets is None:
+    if not elements:
         return session_enctype
-    try:
-        offered = decode_all(_EtypeList, octets).etypes
-    except GSSError:
-        return session_enctype
-    return next((etype for etype in offered if etype in permitted), session_enctype)
+    return next((etype for etype in _told(elements).offer if etype in permitted), session_enctype)
 
 
 def channel_aware(elements: AuthorizationData) -> bool:
     """Whether the initiator declares that it sends bindings wherever it has a channel (KERB_AP_OPTIONS_CBT)."""
-    return any(
-        kind == _KERB_AP_OPTIONS and len(octets) >= 4 and int.from_bytes(octets[:4], "little") & _CHANNEL_AWARE
-        for kind, octets in _relevant(elements)
-    )
+    return bool(elements) and _told(elements).channel_aware
 
 
-def _relevant(elements: AuthorizationData) -> list[tuple[int, bytes]]:
+class _Told(NamedTuple):
+    """What the elements say: the enctypes of the first offer, and whether bindings are always sent."""
+
+    offer: tuple[int, ...]
+    channel_aware: bool
+
+
+def _told(elements: AuthorizationData) -> _Told:
+    size = sum([len(octets) for _, octets in elements])
+    return _remembered(elements) if size <= _LONGEST_REMEMBERED else _read(elements)
+
+
+def _read(elements: AuthorizationData) -> _Told:
     """AD-IF-RELEVANT may be ignored by who cannot read it (RFC 4120 §5.2.6.1); so is one that is malformed."""
-    if not elements:
-        return []
     try:
-        return list(relevant_authorization_data(elements))
+        relevant = list(relevant_authorization_data(elements))
     except GSSError:
-        return []
+        return _Told((), False)
+    offer = next((octets for kind, octets in relevant if kind == _ETYPE_NEGOTIATION), b"")
+    aware = any(
+        kind == _KERB_AP_OPTIONS and len(octets) >= 4 and int.from_bytes(octets[:4], "little") & _CHANNEL_AWARE
+        for kind, octets in relevant
+    )
+    try:
+        return _Told(tuple(decode_all(_EtypeList, offer).etypes) if offer else (), aware)
+    except GSSError:
+        return _Told((), aware)
+
+
+# Every initiator of one kind says the same. Only short ones are kept, so a stranger cannot fill memory.
+_remembered = lru_cache(maxsize=64)(_read)

@@ -12,8 +12,8 @@ from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
 from puregss.kcrypto.key import Key
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
-from puregss.wire.der import decode_tlv
-from puregss.wire.framing import decode_framed, encode_framed
+from puregss.wire.der import decode_tlv, encode_tlv
+from puregss.wire.framing import decode_framed
 
 AP_REQ: Final = b"\x01\x00"
 AP_REP: Final = b"\x02\x00"
@@ -31,7 +31,7 @@ _BARE: Final = {0x6E: AP_REQ, 0x6F: AP_REP, 0x7E: KRB_ERROR}
 
 def encode_token(token_id: bytes, message: bytes) -> bytes:
     """Frame a Kerberos message."""
-    return encode_framed(MechType.kerberos, token_id + message)
+    return encode_tlv(_FRAMED, b"".join((_KERBEROS, token_id, message)))
 
 
 def decode_token(token: bytes) -> tuple[bytes, bytes, bool]:

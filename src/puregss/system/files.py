@@ -124,7 +124,7 @@ def _primary(residual: str) -> Path:
     return folder / name
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: Path | str) -> Stamp | None:
     """None where there is no such file."""
     try:
         found = os.stat(path)

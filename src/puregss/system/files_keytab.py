@@ -25,6 +25,7 @@ class KeytabFile:
         """MissingCredentialsError if `name` is not of a file; whether it can be read shows later."""
         self._name = expand(name)
         self.path = keytab_path(name)
+        self._file = str(self.path)  # asked for its stamp every time, which a Path makes dearer
         self._lock = Lock()
         self._stamp: Stamp | None = None
         self._entries: tuple[KeytabEntry, ...] = ()
@@ -55,7 +56,7 @@ class KeytabFile:
             return found
 
     def _refresh(self) -> None:
-        stamp = stamp_of(self.path)
+        stamp = stamp_of(self._file)
         if stamp is not None and stamp == self._stamp:
             return
         octets = read_file(self.path, "the keytab", _ADVICE)

@@ -52,6 +52,7 @@ class SystemWorld:
         self._ccache = ccache
         self._transfer_domain_url = transfer_domain
         self._replay_cache = replay_cache
+        self._replay_caches: dict[int, ReplayCache | None] = {}
         self._key_sources: dict[str, KeySource] = {}
         self._ticket_stores: dict[str, TicketStore] = {}
 
@@ -76,9 +77,14 @@ class SystemWorld:
 
     def replay_cache(self) -> ReplayCache | None:
         """By default the one MIT krb5 would use, so that its acceptors and ours refuse each other's replays."""
-        return self._replay_cache or replay_cache_from_environment(
-            configured=self.config.setting("default_rcache_name"), skew=self._clock_skew
-        )
+        if self._replay_cache is not None:
+            return self._replay_cache
+        user = os.geteuid()  # who gives up rights after the first context gets a file of their own
+        if user not in self._replay_caches:
+            self._replay_caches[user] = replay_cache_from_environment(
+                configured=self.config.setting("default_rcache_name"), skew=self._clock_skew
+            )
+        return self._replay_caches[user]
 
     # Realms, hosts, users
 

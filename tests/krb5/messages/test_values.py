@@ -167,3 +167,8 @@ def test_names_that_are_not_utf8_survive() -> None:
 
 def test_keys_are_not_printed() -> None:
     assert "12345678" not in repr(ticket.decode_enc_ticket_part(ENCODED["enc_tkt_part"]))
+
+
+def test_a_key_keeps_its_octets_to_itself() -> None:
+    key = EncryptionKey(18, b"0123456789abcdef" * 2)
+    assert f"{key} {key!r} {(key,)}".count("0123") == 0

@@ -7,7 +7,6 @@ each has a docstring, for `dataclass` takes its time at the import to invent a m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 
@@ -49,12 +48,14 @@ class EncryptedData(NamedTuple):
     cipher: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EncryptionKey:
-    """RFC 4120 §5.2.9: key octets as they travel; they may be of an enctype we lack."""
+class EncryptionKey(NamedTuple):
+    """RFC 4120 §5.2.9: key octets as they travel; they may be of an enctype we lack. Its repr keeps them to itself."""
 
     keytype: int
-    keyvalue: bytes = field(repr=False)
+    keyvalue: bytes
+
+    def __repr__(self) -> str:
+        return f"EncryptionKey(keytype={self.keytype})"
 
 
 class Checksum(NamedTuple):
