@@ -186,6 +186,14 @@ def test_a_bare_request_gets_a_bare_reply() -> None:
     assert reply[0] == 0x6F
 
 
+def test_in_dce_style_the_reply_is_bare_whatever_the_request_was() -> None:
+    made = acceptor()
+    reply = finish(made.step(encode_token(AP_REQ, ap_req(mint(KEY), flags=MUTUAL | RequirementFlag.dce_style))))
+    assert not made.complete
+    assert reply is not None
+    assert reply[0] == 0x6F
+
+
 @pytest.mark.parametrize("token_id", [b"\x02\x00", b"\x03\x00", b"\x60\x01", b"\x01"])
 def test_an_unknown_token_is_answered_with_the_code_of_the_rfc(token_id: bytes) -> None:
     made = acceptor()

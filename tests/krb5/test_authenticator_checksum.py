@@ -92,6 +92,8 @@ def test_altered_octets_give_a_value_or_a_gss_error(place: int) -> None:
 
 
 def test_a_credential_too_long_for_its_length_field_is_refused() -> None:
+    longest = AuthenticatorChecksum(NONE, 1, bytes(65535))
+    assert decode_checksum(encode_checksum(longest)) == longest
     with pytest.raises(OperationUnavailableError, match="65536 octets"):
         encode_checksum(AuthenticatorChecksum(NONE, 0, bytes(65536)))
 

@@ -208,19 +208,22 @@ def test_the_acceptors_subkey_is_of_the_enctype_preferred(session: int, agreed: 
     exchange_messages(first, second)
 
 
-def test_an_acceptor_may_leave_its_subkey_out() -> None:
-    """RFC 4121 §2: then the initiator's protects the messages, and they say so."""
+@pytest.mark.parametrize("number", [5, None])
+def test_an_acceptor_may_leave_its_subkey_out(number: int | None) -> None:
+    """RFC 4121 §2: then the initiator's protects the messages, and they say so. Nor need it say a number: it is 0."""
     ticket = mint(KEY)
     first = initiator(Tickets(ticket))
     request = decode_ap_req(decode_token(finish(first.step(None)) or b"")[1])
     authenticator = decode_authenticator(ticket.session_key.decrypt(11, request.authenticator.cipher))
-    part = encode_enc_ap_rep_part(EncApRepPart(authenticator.ctime, authenticator.cusec, None, 5))
+    part = encode_enc_ap_rep_part(EncApRepPart(authenticator.ctime, authenticator.cusec, None, number))
     sealed = EncryptedData(18, None, ticket.session_key.encrypt(12, part, os.urandom))
     assert finish(first.step(encode_token(AP_REP, encode_ap_rep(ApRep(sealed))))) is None
     assert first.complete
     assert first.context is not None
     assert authenticator.subkey is not None
     assert first.context.dangerous_session_key().dangerous_material() == authenticator.subkey.keyvalue
+    assert first.context._record is not None
+    assert first.context._record.recv.base == (number or 0)
     assert first.context.get_mic(b"")[2] == 0, "neither sent by the acceptor, nor with its subkey"
 
 

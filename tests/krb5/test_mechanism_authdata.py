@@ -66,6 +66,7 @@ def test_without_an_offer_the_session_keys_type_stays() -> None:
 )
 def test_awareness_is_a_bit(octets: bytes, aware: bool) -> None:
     assert channel_aware(relevant(143, octets)) is aware
+    assert not channel_aware(relevant(142, octets))
 
 
 def test_awareness_may_stand_by_itself_or_not_at_all() -> None:
