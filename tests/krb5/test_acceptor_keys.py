@@ -39,6 +39,16 @@ def test_names_match_as_mit_has_them(vector: dict[str, Any]) -> None:
     assert matches(acceptor, parse_principal(vector["principal"], None)) is vector["match"]
 
 
+def test_a_named_host_is_that_host_alone() -> None:
+    """Which none of the published vectors says."""
+    here = acceptor_principal("HTTP@www.example.com")
+    assert matches(here, SERVICE)
+    assert not matches(here, ALIAS)
+    key = service_key(service=ALIAS)
+    with pytest.raises(MissingCredentialsError, match=r"no key for HTTP/www\.example\.com"):
+        open_ticket(ticket_of(key), keys_of(key), here)
+
+
 def ticket_of(key: ServiceKey, **options: Any) -> Ticket:
     return decode_ticket(mint(key, **options).ticket)
 
