@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
-from puregss.base.errors import GSSError, UnauthorizedError
+from puregss.base.errors import GSSError, InvalidTokenError, MissingContextError, UnauthorizedError
+from puregss.base.names import MechType
 from puregss.system.claims_dir import DirectoryStore
+from puregss.transfer.domain import Domain
 from puregss.transfer.minor import TransferMinor
 from puregss.transfer.token import encode_name
+from tests.transfer.fakes import RECORD, FakeClock, FakeContext
 
 SECRET = bytes(range(32))
 TAG = b"tagg"
@@ -186,6 +189,49 @@ def test_a_descriptor_that_became_another_folders_is_left_alone(store: Directory
     assert store.place() == place
     for mine in {number, descriptor}:
         os.close(mine)
+
+
+def test_no_claim_is_written_into_a_folder_that_another_thread_found_in_place_of_ours(
+    store: DirectoryStore, folder: Path
+) -> None:
+    """Between our look at the folder and our writing, somebody puts his own there and another thread opens that."""
+    store.place()
+    folder.rmdir()
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(UnauthorizedError):
+        store.place()
+    with pytest.raises(GSSError) as error:
+        store.put(name(), SECRET, 100)
+    assert error.value.minor == TransferMinor.STORE_UNREACHABLE
+    assert not list(folder.iterdir())
+    folder.chmod(0o700)
+    store.place()
+    store.put(name(), SECRET, 100)
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_no_token_outlives_a_restart_though_its_claim_does(folder: Path) -> None:
+    before, after = FakeClock(boottime=500.0), FakeClock(boottime=5.0)
+    after.boot_identity = b"c" * 16
+    exporter = Domain(DirectoryStore(str(folder)), before, os.urandom)
+    tokens = [exporter.export(FakeContext(), ttl=600) for _ in range(3)]
+    importer = Domain(DirectoryStore(str(folder)), after, os.urandom)
+    assert len(list(importer.outstanding())) == 3
+    for token in tokens:
+        with pytest.raises(MissingContextError, match="restarted") as error:
+            importer.import_(token)
+        assert error.value.minor == TransferMinor.WRONG_DOMAIN
+        forged = token[:4] + importer.tag() + token[8:]  # the tag alone is not what decides
+        with pytest.raises(MissingContextError):
+            importer.import_(forged)
+        claim = forged[4:28].hex()
+        (folder / token[4:28].hex()).rename(folder / claim)
+        with pytest.raises(InvalidTokenError):
+            importer.import_(forged)
+    importer.sweep()
+    assert importer.import_(importer.export(FakeContext())) == (MechType.kerberos, RECORD)
+    assert all(entry.name.startswith(importer.tag().hex()) for entry in folder.iterdir())
 
 
 def test_no_descriptor_leaks(store: DirectoryStore, folder: Path) -> None:

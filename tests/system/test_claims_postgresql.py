@@ -186,6 +186,33 @@ def test_a_database_that_serializes_still_has_one_winner(url: str, server: Postg
     assert results == [False]
 
 
+def test_a_database_that_gives_up_a_transaction_costs_an_error_of_ours_or_nothing(url: str) -> None:
+    """Where a put is given up nothing was done; where tidying is, the export went well."""
+    run(
+        url,
+        "CREATE FUNCTION give_up() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$",
+    )
+    try:
+        TransferDomain.from_url(url).export(context(), ttl=600)
+        run(url, "UPDATE puregss_claims SET expires = now() - interval '1 second'")
+        run(url, "CREATE TRIGGER give_up BEFORE DELETE ON puregss_claims FOR EACH ROW EXECUTE FUNCTION give_up()")
+        assert TransferDomain.from_url(url).export(context())
+        assert asyncio.run(TransferDomain.from_url(url).export_async(context()))
+        with pytest.raises(GSSError) as error:
+            TransferDomain.from_url(url).sweep()
+        assert error.value.minor == TransferMinor.STORE_UNREACHABLE
+        run(url, "DROP TRIGGER give_up ON puregss_claims")
+        run(url, "CREATE TRIGGER give_up BEFORE INSERT ON puregss_claims FOR EACH ROW EXECUTE FUNCTION give_up()")
+        source = context()
+        with pytest.raises(GSSError) as error:
+            TransferDomain.from_url(url).export(source)
+        assert error.value.minor == TransferMinor.STORE_UNREACHABLE
+        checks.still_exports(source)
+    finally:
+        run(url, "DROP FUNCTION give_up CASCADE", "DELETE FROM puregss_claims")
+
+
 def refusal(url: str) -> GSSError:
     source = context()
     with pytest.raises(GSSError) as error:

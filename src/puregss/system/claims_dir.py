@@ -99,8 +99,7 @@ class DirectoryStore:
     def place(self) -> bytes:
         """Device and inode of the folder. UnauthorizedError unless it is ours alone."""
         folder, found = self._checked()
-        if found.st_uid != os.geteuid() or found.st_mode & _GROUP_AND_OTHERS:
-            self._refuse(found)
+        self._refuse_unless_ours(found)
         return folder.place
 
     def _checked(self) -> tuple[_Folder, os.stat_result]:
@@ -112,7 +111,10 @@ class DirectoryStore:
             return folder, found
         with self._lock:
             if self._folder is folder:  # else another thread was here first
-                self._folder = self._open()
+                opened = self._open()
+                if (found := opened.status()) is not None:
+                    self._refuse_unless_ours(found)  # before a thread that has looked already writes a claim into it
+                self._folder = opened
             folder = self._folder
         found = folder.status() if folder is not None else None
         if folder is None or found is None:
@@ -139,7 +141,9 @@ class DirectoryStore:
         """The folder that `place` has checked."""
         return self._folder or self._checked()[0]
 
-    def _refuse(self, found: os.stat_result) -> NoReturn:
+    def _refuse_unless_ours(self, found: os.stat_result) -> None:
+        if found.st_uid == os.geteuid() and not found.st_mode & _GROUP_AND_OTHERS:
+            return
         if found.st_uid != os.geteuid():
             raise UnauthorizedError(
                 f"the claim folder {self.path} belongs to user {found.st_uid} and this process runs as user "

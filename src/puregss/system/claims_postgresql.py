@@ -133,7 +133,7 @@ class _Server:
         state = (result.error_field(field.SQLSTATE) or b"").decode("ascii", "replace")
         reason = (result.error_field(field.MESSAGE_PRIMARY) or b"no answer").decode("utf-8", "replace")
         text = f"the claim store {self._shown} refuses ({reason}): "
-        if state.startswith("40"):
+        if state.startswith("40") and sql == _ERASE:
             return _Conflict()
         if state == "42501":
             return UnauthorizedError(
