@@ -9,6 +9,7 @@ from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
 from puregss.base.oid import OID
 from puregss.gss import world as worlds
 from puregss.gss.name import Name
+from puregss.krb5.principal import Principal
 from tests.gss.worlds import SERVICE, World
 
 
@@ -46,6 +47,14 @@ def test_names_are_equal_by_meaning_and_hash_alike(world: World) -> None:
     assert Name("alice") != Name("bob")
     assert Name("alice") != Name("alice@OTHER.TEST")
     assert Name("alice") != "alice"
+
+
+def test_an_acceptor_named_in_full_is_that_principal_alone(world: World) -> None:
+    """Only service@host leaves something open."""
+    assert SERVICE.acceptor_principal(world) == Principal(("host", "localhost"), "")
+    full = Principal(("host", "localhost"), "EXAMPLE.TEST")
+    for name in (SERVICE.canonicalize(), Name("host/localhost", NameType.kerberos_principal)):
+        assert name.acceptor_principal(world) == full
 
 
 def test_text_and_octets(world: World) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from puregss.base.errors import BadNameError, BadNameTypeError, GSSError
-from puregss.base.names import MechType, NameType
+from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
 from puregss.base.oid import OID
 from puregss.krb5.name import (
     ANONYMOUS,
@@ -18,6 +18,7 @@ from puregss.krb5.name import (
     service_and_host,
 )
 from puregss.krb5.principal import Principal
+from puregss.wire.exported_name import encode_exported_name
 from tests import vectors
 
 NAME_TYPES = {
@@ -72,6 +73,11 @@ def test_exported_names(vector: dict[str, str]) -> None:
     assert import_exported_name(token) == principal
 
 
+@pytest.mark.parametrize("oid", sorted(KERBEROS_ALIASES, key=str), ids=str)
+def test_names_under_the_mechanisms_other_oids_are_read(oid: OID) -> None:
+    assert import_exported_name(encode_exported_name(oid, b"a@B")) == Principal(("a",), "B")
+
+
 def test_composite_names_are_refused() -> None:
     """MIT reads back what it wrote here. RFC 6680 leaves the octets of the attributes to each mechanism and
     library; who holds them need not be who the KDC vouched for, so we neither write nor believe them."""
@@ -120,6 +126,9 @@ def test_a_full_name_needs_no_default_realm() -> None:
         ("", NameType.hostbased_service, BadNameError),
         ("-1", NameType.string_uid, BadNameError),
         ("1001", NameType.string_uid, BadNameError),
+        ("١٠٠٠", NameType.string_uid, BadNameError),
+        ("", NameType.string_uid, BadNameError),
+        ("1" * 5000, NameType.string_uid, BadNameError),
         (machine_uid(1001), NameType.machine_uid, BadNameError),
         ("1000", NameType.machine_uid, BadNameError),
         ("a user", NameType.machine_uid, BadNameError),
