@@ -5,15 +5,54 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from puregss.base.errors import GSSError
 from puregss.system.domains import TransferDomain
 from puregss.transfer.minor import TransferMinor
 from tests.transfer.fakes import FakeContext
 
 RACER = Path(__file__).with_name("racer.py")
 LOST = {str(int(TransferMinor.NO_CLAIM)), str(int(TransferMinor.LOST_RACE))}
+
+
+class Racers:
+    """Two threads that make the same call at the same moment, as often as one likes."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], Any]] = []
+        self.outcomes: list[Any] = [None, None]
+        self.start, self.end = threading.Barrier(3), threading.Barrier(3)
+        self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, number: int) -> None:
+        while True:
+            self.start.wait()
+            if not self.calls:
+                return
+            try:
+                self.outcomes[number] = self.calls[number]()
+            except GSSError as error:
+                self.outcomes[number] = error
+            self.end.wait()
+
+    def race(self, first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
+        self.calls = [first, second]
+        self.start.wait()
+        self.end.wait()
+        return list(self.outcomes)
+
+    def stop(self) -> None:
+        self.calls = []
+        self.start.wait()
+        for thread in self.threads:
+            thread.join()
 
 
 def machine(folder: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from puregss.base.errors import DuplicateTokenError, GSSError, MissingContextError
+from puregss.base.errors import DuplicateTokenError, MissingContextError
 from puregss.base.flags import RequirementFlag
 from puregss.krb5.context import KerberosContext
 from puregss.system.clock import SystemClock
@@ -22,7 +22,7 @@ from puregss.system.domains import TransferDomain
 from puregss.transfer.channel import ChannelReceiver, ChannelSender
 from puregss.transfer.domain import Domain
 from tests.krb5.contexts import FLAGS, pair
-from tests.processes.races import race_imports
+from tests.processes.races import Racers, race_imports
 from tests.transfer.fakes import RECORD, FakeContext
 
 ROUNDS = 1_000
@@ -41,41 +41,6 @@ def ends(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Any, Any]:
         return ChannelSender(key, SystemClock()), ChannelReceiver(key, SystemClock())
     url = "memory:" if request.param == "memory" else f"dir:{tmp_path / 'claims'}"
     return TransferDomain.from_url(url), TransferDomain.from_url(url)
-
-
-class Racers:
-    """Two threads that make the same call at the same moment, as often as one likes."""
-
-    def __init__(self) -> None:
-        self.calls: list[Callable[[], Any]] = []
-        self.outcomes: list[Any] = [None, None]
-        self.start, self.end = threading.Barrier(3), threading.Barrier(3)
-        self.threads = [threading.Thread(target=self._run, args=(number,), daemon=True) for number in range(2)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self, number: int) -> None:
-        while True:
-            self.start.wait()
-            if not self.calls:
-                return
-            try:
-                self.outcomes[number] = self.calls[number]()
-            except GSSError as error:
-                self.outcomes[number] = error
-            self.end.wait()
-
-    def race(self, first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
-        self.calls = [first, second]
-        self.start.wait()
-        self.end.wait()
-        return list(self.outcomes)
-
-    def stop(self) -> None:
-        self.calls = []
-        self.start.wait()
-        for thread in self.threads:
-            thread.join()
 
 
 def test_of_two_threads_that_export_one_gets_a_token_and_of_two_that_import_one_the_context(

@@ -15,11 +15,18 @@ from hypothesis import strategies as st
 from puregss.base.errors import GSSError, SupplementaryError
 from puregss.base.flags import RequirementFlag
 from puregss.base.oid import OID
+from puregss.gss.context import SecurityContext
+from puregss.gss.transfer import import_context
 from puregss.krb5.context import KerberosContext
 from puregss.system.claims_dir import DirectoryStore
+from puregss.system.claims_postgresql import PostgreSQLStore
+from puregss.system.domains import TransferDomain
 from puregss.transfer.channel import ChannelReceiver, ChannelSender
 from puregss.transfer.domain import Domain
+from tests.gss.worlds import SERVICE, World
+from tests.gss.worlds import pair as established
 from tests.krb5.contexts import FLAGS, KEY_SIZES, full
+from tests.system.stores import postgresql_server, redis_server
 from tests.transfer.fakes import FakeClock, memory_domain
 
 CLOCK = FakeClock(now=1_700_000_000.0)
@@ -38,12 +45,29 @@ def through(domain: Domain) -> Move:
 
 
 @contextmanager
+def network_domain(kind: str) -> Iterator[Domain]:
+    with tempfile.NamedTemporaryFile() as key_file:
+        key_file.write(bytes(range(32)).hex().encode())
+        key_file.flush()
+        if kind == "redis":
+            with redis_server() as (url, _):
+                yield TransferDomain.from_url(url, key_file.name, clock=CLOCK)
+        else:
+            with postgresql_server() as (server, _):
+                PostgreSQLStore(server.url, server.url).prepare()
+                yield TransferDomain.from_url(server.url, key_file.name, clock=CLOCK)
+
+
+@contextmanager
 def moves(kind: str) -> Iterator[Move]:
     if kind == "memory":
         yield through(memory_domain(CLOCK))
     elif kind == "dir":
         with tempfile.TemporaryDirectory() as folder:
             yield through(Domain(DirectoryStore(f"{folder}/claims"), CLOCK, os.urandom))
+    elif kind in ("redis", "postgresql"):
+        with network_domain(kind) as domain:
+            yield through(domain)
     else:
         key = os.urandom(32)
         sender, receiver = ChannelSender(key, CLOCK), ChannelReceiver(key, CLOCK)
@@ -164,7 +188,13 @@ def test_a_run_with_transfers_gives_what_it_gives_without(
     assert moved.results == still.results
 
 
-@pytest.mark.parametrize("kind", ["memory", "dir", "channel"])
+NETWORK = (
+    pytest.param("redis", marks=pytest.mark.requires("redis-server")),
+    pytest.param("postgresql", marks=pytest.mark.requires("postgresql")),
+)
+
+
+@pytest.mark.parametrize("kind", ["memory", "dir", "channel", *NETWORK])
 def test_a_long_run_with_a_transfer_before_every_call_gives_what_it_gives_without(kind: str) -> None:
     script: list[tuple[Any, ...]] = []
     for number in range(150):
@@ -183,3 +213,46 @@ def test_a_long_run_with_a_transfer_before_every_call_gives_what_it_gives_withou
             moved.do(call)
     assert moved.results == still.results
     assert any(isinstance(result, tuple) and isinstance(result[0], type) for result in still.results)
+
+
+@pytest.mark.parametrize("kind", ["memory", "dir", "channel", *NETWORK])
+def test_a_delegated_credential_that_moved_again_and_again_does_what_it_did(kind: str) -> None:
+    world = World()
+    wanted = RequirementFlag.mutual_authentication | RequirementFlag.delegate_to_peer
+    initiator, acceptor = established(world, wanted)
+
+    @contextmanager
+    def ends() -> Iterator[tuple[Any, Any]]:
+        if kind == "channel":
+            key = os.urandom(32)
+            yield ChannelSender(key, world.clock), ChannelReceiver(key, world.clock)
+        elif kind == "memory":
+            yield (domain := world.transfer_domain()), domain
+        elif kind == "dir":
+            with tempfile.TemporaryDirectory() as folder:
+                yield (domain := TransferDomain.from_url(f"dir:{folder}/claims")), domain
+        else:
+            with network_domain(kind) as domain:
+                domain._clock = world.clock
+                yield domain, domain
+
+    def tickets(context: SecurityContext) -> list[Any]:
+        assert context.delegated_creds is not None
+        return [
+            (str(ticket.client), str(ticket.server), ticket.ticket, ticket.session_key, ticket.endtime, ticket.flags)
+            for ticket in context.delegated_creds.tickets.load().tickets
+        ]
+
+    expected = tickets(acceptor)
+    assert expected
+    with ends() as (exporter, importer):
+        for number in range(5):
+            token = acceptor.export(exporter, include_delegated=True)
+            acceptor = import_context(token, importer, world=world)
+            assert tickets(acceptor) == expected
+            message = initiator.wrap(b"%d" % number, True).message
+            assert acceptor.unwrap(message).message == b"%d" % number
+        onwards = SecurityContext(name=SERVICE, creds=acceptor.delegated_creds, world=world)
+        assert SecurityContext(usage="accept", world=world).step(onwards.step())
+        without = import_context(acceptor.export(exporter), importer, world=world)
+        assert without.delegated_creds is None
