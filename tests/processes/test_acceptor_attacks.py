@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from puregss.acceptor.events import What
+from puregss.acceptor.packets import packet_pair
 from puregss.acceptor.settings import Limits, Settings, Topology
 from puregss.acceptor.supervisor import COMMAND
 from puregss.base.errors import MissingCredentialsError
@@ -132,6 +134,24 @@ def test_a_worker_that_dies_after_its_acknowledgement_gives_nothing_back() -> No
         assert first.receive() is None
         assert second.say(b"hello") == b"hello"
         assert [event.connection for event in service.events if event.what is What.RECLAIMED] == [2]
+
+
+def test_a_front_that_cannot_start_a_worker_just_now_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that use up the descriptors must not be able to end the front with the next worker's death."""
+    failures = 2
+
+    def no_room() -> tuple[socket.socket, socket.socket]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return packet_pair()
+
+    with running(Settings(workers=2)) as service:
+        monkeypatch.setattr("puregss.acceptor.supervisor.packet_pair", no_room)
+        os.kill(service.worker_pids[0], signal.SIGKILL)
+        eventually(lambda: not failures and len(service.worker_pids) == 2)
+        assert service.connect().hello("alice").say(b"hello") == b"hello"
 
 
 def test_a_worker_runs_no_code_from_the_folder_that_the_front_was_started_in(tmp_path: Path) -> None:

@@ -157,8 +157,12 @@ class Supervisor:
         now = time.monotonic()
         due = [when for when in self._missing if when <= now]
         for when in due:
+            try:
+                self._start_worker()
+            except OSError as error:  # no descriptors, processes or memory: the others go on, and room may come
+                log.error("no worker can be started just now: %s", error.strerror)
+                return
             self._missing.remove(when)
-            self._start_worker()
 
     def drain(self, seconds: float) -> None:
         """No more hand-offs will come: let the workers finish and exit."""
