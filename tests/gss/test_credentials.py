@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 import pickle
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from puregss.base.errors import BadMechanismError, DuplicateCredentialsElementError, MissingCredentialsError
 from puregss.base.flags import RequirementFlag
-from puregss.base.names import MechType, NameType
+from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
 from puregss.base.oid import OID
 from puregss.gss.context import SecurityContext
 from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context
+from puregss.krb5.memory import MemoryTickets
 from puregss.system.world import SystemWorld
 from tests.gss.worlds import SERVICE, World
 
@@ -60,7 +62,10 @@ def test_inquiry_by_mechanism(world: World) -> None:
 
 
 def test_an_element_is_added_once(world: World) -> None:
-    accepting = Credentials(usage="accept", world=world)
+    accepting, initiating = (Credentials(usage=usage, world=world) for usage in ("accept", "initiate"))
+    with pytest.raises(DuplicateCredentialsElementError):
+        initiating.add("initiate")
+    assert initiating.add("accept").tickets is initiating.tickets
     both = accepting.add("initiate")
     assert both.usage == "both"
     assert both.keys is accepting.keys
@@ -70,8 +75,19 @@ def test_an_element_is_added_once(world: World) -> None:
             both.add(wrong)
 
 
+def test_tickets_last_as_long_as_the_tgt(world: World) -> None:
+    """Whatever service tickets are there, it is the TGT that new contexts need; without one they are what is left."""
+    tgt, longer = world.realm.ticket("alice", lifetime=600), world.realm.ticket("alice", "host/localhost")
+    both = Credentials.of_tickets(MemoryTickets([longer, tgt]), world)
+    assert both.lifetime is not None
+    assert 0 < both.lifetime <= 600
+    alone = Credentials.of_tickets(MemoryTickets([longer]), world)
+    assert alone.lifetime is not None
+    assert alone.lifetime > 600
+
+
 def test_mechanisms_are_chosen_by_name(world: World) -> None:
-    chosen = Credentials(usage="accept", mechs=[MechType.kerberos], world=world)
+    chosen = Credentials(usage="accept", mechs=[MechType.kerberos, *KERBEROS_ALIASES], world=world)
     assert chosen.mechs == KERBEROS
     assert chosen.add("initiate", MechType.kerberos).usage == "both"
     with pytest.raises(BadMechanismError):
@@ -118,12 +134,12 @@ def test_unknown_store_keys_are_refused(world: World) -> None:
         Credentials(usage="accept", store={"rcache": "none:"}, world=world)
 
 
-@pytest.mark.parametrize(("usage", "variable"), [("accept", "keytab"), ("initiate", "ccache")])
-def test_a_missing_file_is_named(tmp_path: Path, usage: str, variable: str) -> None:
+@pytest.mark.parametrize("usage", ["accept", "initiate"])
+def test_a_missing_file_is_named(tmp_path: Path, usage: Literal["accept", "initiate"]) -> None:
     missing = tmp_path / "missing"
-    world = SystemWorld(config=str(tmp_path / "krb5.conf"), **{variable: f"FILE:{missing}"})
+    world = SystemWorld(config=str(tmp_path / "krb5.conf"), keytab=f"FILE:{missing}", ccache=f"FILE:{missing}")
     with pytest.raises(MissingCredentialsError, match=str(missing)):
-        Credentials(usage="accept" if usage == "accept" else "initiate", world=world)
+        Credentials(usage=usage, world=world)
 
 
 def test_delegated_credentials_initiate_in_their_turn(world: World) -> None:

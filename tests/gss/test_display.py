@@ -39,6 +39,7 @@ def test_each_minor_status_has_a_text() -> None:
     minors = [*TransferMinor, *(MINOR_BASE + code for code in KrbErrorCode)]
     assert all(display_minor(minor) for minor in minors)
     assert "unknown" in display_minor(MINOR_BASE + KrbErrorCode.KDC_ERR_S_PRINCIPAL_UNKNOWN)
+    assert display_minor(MINOR_BASE + KrbErrorCode.KRB_AP_ERR_SKEW).endswith("; set the clocks of both machines (NTP)")
     assert display_minor(0)
 
 

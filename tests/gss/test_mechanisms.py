@@ -35,6 +35,9 @@ def test_choice_by_attributes() -> None:
     assert indicate_mechs_by_attrs([attribute(7)]) == KERBEROS_ALIASES
     assert indicate_mechs_by_attrs([attribute(25)]) == frozenset()
     assert indicate_mechs_by_attrs(critical=[attribute(99)]) == frozenset()
+    offered, known = inquire_attrs_for_mech(MechType.kerberos)
+    assert indicate_mechs_by_attrs(offered, critical=known) == {MechType.kerberos} | KERBEROS_ALIASES
+    assert indicate_mechs_by_attrs(without=[attribute(7)]) == {MechType.kerberos}
 
 
 def test_attributes_explain_themselves() -> None:
