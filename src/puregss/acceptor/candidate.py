@@ -70,7 +70,7 @@ class Candidate:
         self,
         host: Host,
         number: int,
-        client: socket.socket,
+        client: socket.SocketType,
         address: str,
         framing: Framing,
         context: AcceptingContext,

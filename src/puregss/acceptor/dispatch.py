@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class HandOver:
     """A connection whose context is established and not yet held by a worker."""
 
     number: int
-    socket: socket.socket
+    socket: socket.SocketType
     address: str
     peer: Peer
     framing: Framing
@@ -113,11 +114,7 @@ class Dispatcher:
 
     def take(self, hand_over: HandOver) -> None:
         """Send the context to the worker with the fewest connections, or keep it until one is there."""
-        worker = min(
-            (worker for worker, load in self._loads.items() if len(load.under_way) < MOST_UNDER_WAY),
-            key=lambda worker: len(self._loads[worker]),
-            default=None,
-        )
+        worker = self._least_loaded()
         if worker is None:
             self._waiting.append(hand_over)
             return
@@ -140,6 +137,13 @@ class Dispatcher:
         message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, peer, self._relay)
         worker.send(message, None if self._relay else hand_over.socket)
         self._tell(What.SENT, hand_over.number, hand_over.address, peer, worker)
+
+    def _least_loaded(self) -> WorkerProcess | None:
+        chosen, fewest = None, sys.maxsize
+        for worker, load in self._loads.items():
+            if (connections := len(load)) < fewest and len(load.under_way) < MOST_UNDER_WAY:
+                chosen, fewest = worker, connections
+        return chosen
 
     def _give_up(self, hand_over: HandOver, reason: str) -> None:
         hand_over.drop()
@@ -164,10 +168,11 @@ class Dispatcher:
         number, peer = hand_over.number, hand_over.peer
         load.held[number] = (hand_over.address, peer)
         self._counters.handed_over += 1
-        log.info(
-            "%s %s for %s, %s, handed to worker %d",
-            hand_over.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
-        )  # fmt: skip
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "%s %s for %s, %s, handed to worker %d",
+                hand_over.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
+            )  # fmt: skip
         self._tell(What.HELD, number, hand_over.address, peer, worker)
         if self._relay:
             relayed = RelayedClient(self, number, hand_over.socket, hand_over.framing, worker)

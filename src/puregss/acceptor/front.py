@@ -24,7 +24,6 @@ from puregss.base.ports import Clock
 
 log = logging.getLogger("puregss.acceptor")
 
-ACCEPTS_A_ROUND: Final = 16
 START_TIMEOUT: Final = 60.0
 """Seconds for the workers to load their handler."""
 
@@ -61,6 +60,7 @@ class Front:
         self.counters = Counters()
         self._listener, self._settings, self._limits = listener, settings, settings.limits
         self._make_context, self._authorize, self._observe = make_context, authorize, observe
+        self._family = int(listener.family)
         self._framing = FRAMINGS[settings.framing]
         self._dispatcher = Dispatcher(self.loop, settings, self.counters, observe, reclaim)
         self._supervisor = Supervisor(self.loop, settings, self, clock, worker_command)
@@ -157,23 +157,25 @@ class Front:
             self._listen(True)
 
     def _on_client(self, events: int) -> None:
-        for _ in range(ACCEPTS_A_ROUND):
-            if not self._has_room():
-                log.warning("%d connections are open; others wait until one ends", self._limits.connections)
-                self._listen(False)
-                return
-            try:
-                client, address = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                # Out of descriptors, or a client that is gone already: the sweep resumes.
-                log.warning("a connection could not be accepted: %s", error.strerror)
-                self._listen(False)
-                return
-            self._welcome(client, f"{address[0]}:{address[1]}" if address else "unix")
+        # One client for each event, as the next round tells of others: an attempt in vain costs as much as a success.
+        if not self._has_room():
+            log.warning("%d connections are open; others wait until one ends", self._limits.connections)
+            self._listen(False)
+            return
+        try:
+            # As `accept` does, which first makes enumerations of the listener's family and type.
+            fd, address = self._listener._accept()  # type: ignore[attr-defined]
+            client = socket.SocketType(self._family, socket.SOCK_STREAM, 0, fd)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            # Out of descriptors, or a client that is gone already: the sweep resumes.
+            log.warning("a connection could not be accepted: %s", error.strerror)
+            self._listen(False)
+            return
+        self._welcome(client, f"{address[0]}:{address[1]}" if address else "unix")
 
-    def _welcome(self, client: socket.socket, address: str) -> None:
+    def _welcome(self, client: socket.SocketType, address: str) -> None:
         self.counters.accepted += 1
         client.setblocking(False)
         number = self.counters.accepted

@@ -30,6 +30,7 @@ _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
 _CLOSED: Final = struct.Struct(">QIQQ")
 _HAND_OFF: Final = struct.Struct(">Q?IQII")
+_LENGTHS: Final = tuple(struct.Struct(f">{count}I") for count in range(6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +179,12 @@ def _decode_hand_off(body: bytes) -> HandOff:
 
 def _encode_texts(*texts: str) -> bytes:
     # Principals may hold any octets: surrogateescape carries them through.
-    lengths = struct.pack(f">{len(texts)}I", *map(len, texts))
-    return lengths + "".join(texts).encode("utf-8", "surrogateescape")
+    return _LENGTHS[len(texts)].pack(*map(len, texts)) + "".join(texts).encode("utf-8", "surrogateescape")
 
 
 def _decode_texts(octets: bytes, count: int) -> list[str]:
     """The texts, whose lengths in characters come first."""
-    lengths = struct.unpack_from(f">{count}I", octets)
+    lengths = _LENGTHS[count].unpack_from(octets)
     text = octets[4 * count :].decode("utf-8", "surrogateescape")
     if sum(lengths) != len(text):
         raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
 import errno
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +15,7 @@ from puregss.acceptor.handoff import MAX_DATAGRAM
 from puregss.acceptor.loop import READ, WRITE, Loop
 
 _FDS_SPACE: Final = socket.CMSG_LEN(4)  # one descriptor comes with a datagram; CMSG_SPACE has room for a second
+_CLOSE_ON_EXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
 
 OnDatagram = Callable[[bytes, int | None], None]
 """A datagram, and the descriptor that came with it, which the callee owns from then on."""
@@ -51,7 +52,7 @@ class Packets:
         self._on_datagram, self._on_gone = on_datagram, on_gone
         self._fds_space = _FDS_SPACE if take_fds else 0
         self._high_water = high_water
-        self._queue: deque[tuple[bytes, socket.socket | None, Callable[[], None] | None]] = deque()
+        self._queue: deque[tuple[bytes, socket.SocketType | None, Callable[[], None] | None]] = deque()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._open = True
@@ -62,7 +63,7 @@ class Packets:
         self._watch()
 
     def send(
-        self, datagram: bytes, file: socket.socket | None = None, on_sent: Callable[[], None] | None = None
+        self, datagram: bytes, file: socket.SocketType | None = None, on_sent: Callable[[], None] | None = None
     ) -> None:
         """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without."""
         if not self._open:
@@ -74,7 +75,7 @@ class Packets:
         elif on_sent is not None:
             on_sent()
 
-    def _try(self, datagram: bytes, file: socket.socket | None) -> bool:
+    def _try(self, datagram: bytes, file: socket.SocketType | None) -> bool:
         """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
         # Asked only now: the number of a file that was closed meanwhile may be another client's.
         fd = -1 if file is None else file.fileno()
@@ -82,7 +83,7 @@ class Packets:
             if fd < 0:
                 self._end.send(datagram)
             else:
-                rights = array.array("i", (fd,)).tobytes()
+                rights = fd.to_bytes(4, sys.byteorder)
                 self._end.sendmsg((datagram,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),))
         except ConnectionError:
             return True
@@ -124,9 +125,7 @@ class Packets:
             if not self._open:
                 return False
             try:
-                size, ancillary, _, _ = self._end.recvmsg_into(
-                    (self._buffer,), self._fds_space, socket.MSG_CMSG_CLOEXEC
-                )
+                size, ancillary, _, _ = self._end.recvmsg_into((self._buffer,), self._fds_space, _CLOSE_ON_EXEC)
             except BlockingIOError:
                 return False
             except ConnectionError:
@@ -161,5 +160,5 @@ def _only_fd(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     """The descriptor in the control data, if any; a second one does not fit into the space given."""
     for level, kind, rights in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(rights) >= 4:
-            return array.array("i", rights[:4])[0]
+            return int.from_bytes(rights[:4], sys.byteorder)
     return None

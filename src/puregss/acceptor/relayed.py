@@ -49,7 +49,7 @@ class RelayedClient:
     )
 
     def __init__(
-        self, host: RelayHost, number: int, client: socket.socket, framing: Framing, worker: WorkerProcess
+        self, host: RelayHost, number: int, client: socket.SocketType, framing: Framing, worker: WorkerProcess
     ) -> None:
         self._host, self.number, self._socket = host, number, client
         self._framing, self._worker = framing, worker

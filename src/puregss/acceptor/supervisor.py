@@ -63,7 +63,7 @@ class WorkerProcess:
         return f"<worker {self.pid}>"
 
     def send(
-        self, message: Message, file: socket.socket | None = None, on_sent: Callable[[], None] | None = None
+        self, message: Message, file: socket.SocketType | None = None, on_sent: Callable[[], None] | None = None
     ) -> None:
         self.packets.send(encode_message(message), file, on_sent)
 

@@ -40,7 +40,7 @@ class DirectConnection:
     relayed: Final = False
 
     def __init__(
-        self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.socket, on_closed: OnClosed
+        self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.SocketType, on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
         self.active = time.monotonic()
@@ -50,7 +50,6 @@ class DirectConnection:
     def begin(self) -> None:
         if self._socket.fileno() < 0:
             return
-        self._socket.setblocking(False)
         self._loop.watch(self._socket.fileno(), self._on_event)
         if self._leftover:
             leftover, self._leftover = self._leftover, b""

@@ -45,6 +45,10 @@ ORPHAN_DRAIN: Final = 10.0
 HIGH_WATER: Final = 4 * 1024 * 1024
 """Octets of relayed answers that may wait for the front before no more questions are taken."""
 
+# A client's socket may be of another family; asking the kernel takes three calls, and octets pass all the same. That it
+# does not block is a property of the connection, which the front has given it.
+_CLIENT: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+
 Importer = Callable[[bytes], DataContext]
 """An interprocess token in, the context out; GSSError where it cannot be imported."""
 
@@ -116,8 +120,7 @@ class Worker:
             os.close(fd)
 
     def _take(self, message: HandOff, fd: int | None) -> None:
-        # It may be of another family; asking the kernel takes three calls, and octets pass all the same.
-        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd) if fd is not None else None
+        client = None if fd is None else socket.SocketType(socket.AF_INET, _CLIENT, 0, fd)
         if client is None and not message.relayed:
             self.tell(Refused(message.connection, "its socket did not arrive; the worker has too many files open"))
             return
