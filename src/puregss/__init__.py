@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from puregss.base.names import MechType, NameType
     from puregss.base.oid import OID
     from puregss.gss.context import SecurityContext
-    from puregss.gss.credentials import Credentials
+    from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
     from puregss.gss.display import display_major, display_minor
     from puregss.gss.initial import (
         acquire_with_keytab,
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
         acquire_with_password_async,
     )
     from puregss.gss.mechanisms import (
+        MechAttribute,
+        MechAttributes,
         display_mech_attr,
         indicate_mechs,
         indicate_mechs_by_attrs,
@@ -62,7 +64,10 @@ if TYPE_CHECKING:
     from puregss.gss.messages import IOVResult, PrfKey, UnwrapResult, WrapResult
     from puregss.gss.name import Name
     from puregss.gss.transfer import import_context, import_context_async, reclaim_context
+    from puregss.gss.world import World
     from puregss.krb5.kdc_exchange import TicketOptions
+    from puregss.krb5.name_attributes import NameAttribute
+    from puregss.krb5.ports import ReplayCache
     from puregss.system.domains import TransferDomain
     from puregss.system.world import SystemWorld
 
@@ -86,18 +91,25 @@ __all__ = [
     "GSSError",
     "IOVBufferType",
     "IOVResult",
+    "InquireCredByMechResult",
+    "InquireCredResult",
     "InvalidCredentialsError",
     "InvalidTokenError",
+    "MechAttribute",
+    "MechAttributes",
     "MechType",
     "MechanismNameRequiredError",
     "MissingContextError",
     "MissingCredentialsError",
     "Name",
+    "NameAttribute",
     "NameType",
     "OperationUnavailableError",
     "PrfKey",
+    "ReplayCache",
     "RequirementFlag",
     "SecurityContext",
+    "StoreCredResult",
     "SupplementaryError",
     "SystemWorld",
     "TicketOptions",
@@ -106,6 +118,7 @@ __all__ = [
     "TransferDomain",
     "UnauthorizedError",
     "UnwrapResult",
+    "World",
     "WrapResult",
     "acquire_with_keytab",
     "acquire_with_keytab_async",
@@ -143,19 +156,26 @@ _HOMES = {
     "GSSError": "base.errors",
     "IOVBufferType": "base.iov",
     "IOVResult": "gss.messages",
+    "InquireCredByMechResult": "gss.credentials",
+    "InquireCredResult": "gss.credentials",
     "InvalidCredentialsError": "base.errors",
     "InvalidTokenError": "base.errors",
+    "MechAttribute": "gss.mechanisms",
+    "MechAttributes": "gss.mechanisms",
     "MechType": "base.names",
     "MechanismNameRequiredError": "base.errors",
     "MissingContextError": "base.errors",
     "MissingCredentialsError": "base.errors",
     "Name": "gss.name",
+    "NameAttribute": "krb5.name_attributes",
     "NameType": "base.names",
     "OID": "base.oid",
     "OperationUnavailableError": "base.errors",
     "PrfKey": "gss.messages",
+    "ReplayCache": "krb5.ports",
     "RequirementFlag": "base.flags",
     "SecurityContext": "gss.context",
+    "StoreCredResult": "gss.credentials",
     "SupplementaryError": "base.errors",
     "SystemWorld": "system.world",
     "TicketOptions": "krb5.kdc_exchange",
@@ -164,6 +184,7 @@ _HOMES = {
     "TransferDomain": "system.domains",
     "UnauthorizedError": "base.errors",
     "UnwrapResult": "gss.messages",
+    "World": "gss.world",
     "WrapResult": "gss.messages",
     "acquire_with_keytab": "gss.initial",
     "acquire_with_keytab_async": "gss.initial",
