@@ -59,11 +59,11 @@ class Key:
 
     def __init__(self, enctype: int, material: bytes) -> None:
         """OperationUnavailableError for an enctype puregss lacks; GSSError if `material` has the wrong length."""
-        self._profile = profile_of(enctype)
-        if len(material) != self._profile.key_size:
+        self._profile = profile = profile_of(enctype)
+        if len(material) != profile.key_size:
             raise GSSError(
                 f"a key of the encryption type {enctype_name(enctype)} has {len(material)} octets; "
-                f"{self._profile.key_size} are right"
+                f"{profile.key_size} are right"
             )
         self._material = bytes(material)
         self._kept: dict[int, Any] = _NOTHING
@@ -100,8 +100,8 @@ class Key:
 
     def expect(self, *usages: int) -> None:
         """Derive what encryption or decryption for these usages will need, at once: half the work of one by one."""
-        derived = self._profile.derive(self._material, *sealing_constants(*usages))
-        self._kept = {usage << 8: derived[2 * at : 2 * at + 2] for at, usage in enumerate(usages)}
+        derived = iter(self._profile.derive(self._material, *sealing_constants(*usages)))
+        self._kept = dict(zip([usage << 8 for usage in usages], zip(derived, derived, strict=True), strict=True))
 
     def _sealing_keys(self, usage: int) -> Sequence[bytes]:
         """Ke and Ki."""
@@ -150,7 +150,11 @@ class Key:
 
     def bare(self) -> Key:
         """The same key without what earlier calls left with it: what a context of many thousands holds."""
-        return Key(self.enctype, self._material) if self._kept else self
+        if not self._kept:
+            return self
+        bare = Key.__new__(Key)
+        bare._profile, bare._material, bare._kept = self._profile, self._material, _NOTHING
+        return bare
 
     def dangerous_material(self) -> bytes:
         """The key's octets."""

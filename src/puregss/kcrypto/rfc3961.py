@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from math import lcm
+from operator import add
+from struct import Struct
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
 from cryptography.hazmat.primitives.ciphers.modes import ECB
@@ -30,8 +33,9 @@ _MODE = ECB()
 
 
 @lru_cache(maxsize=256)
-def _folded(constants: tuple[bytes, ...]) -> bytes:
-    return b"".join([n_fold(constant, 16) for constant in constants])
+def _folded(constants: tuple[bytes, ...]) -> tuple[bytes, Callable[[bytes], tuple[bytes, ...]]]:
+    """The constants as blocks in a row, and what parts such a row again."""
+    return b"".join([n_fold(constant, 16) for constant in constants]), Struct("16s" * len(constants)).unpack
 
 
 def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) -> list[bytes]:
@@ -40,9 +44,8 @@ def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) 
     The chains of all constants are encrypted side by side, for a cipher object costs more than what it is used for.
     """
     encrypt = Cipher(algorithm, _MODE).encryptor().update
-    first = encrypt(_folded(constants))
-    starts = range(0, len(first), 16)
+    folded, blocks_of = _folded(constants)
+    first = encrypt(folded)
     if size == 16:
-        return [first[at : at + 16] for at in starts]
-    second = encrypt(first)
-    return [first[at : at + 16] + second[at : at + 16] for at in starts]
+        return list(blocks_of(first))
+    return list(map(add, blocks_of(first), blocks_of(encrypt(first))))

@@ -31,29 +31,23 @@ class SipHash24:
     def hash(self, data: bytes) -> list[int]:
         """The 64-bit hash under each key, in the order of the keys."""
         ones, mask = self._ones, self._mask
-        state = self._initial
+        v0, v1, v2, v3 = self._initial
         padded = data + bytes(7 - len(data) % 8) + bytes((len(data) & 0xFF,))
-        for word in unpack(f"<{len(padded) // 8}Q", padded):
-            v0, v1, v2, v3 = state
-            v0, v1, v2, v3 = state = _rounds([v0, v1, v2, v3 ^ word * ones], 2, mask)
-            state[0] = v0 ^ word * ones
-        v0, v1, v2, v3 = state
-        v0, v1, v2, v3 = _rounds([v0, v1, v2 ^ 0xFF * ones, v3], 4, mask)
+        turns = [(word * ones, 0, 2) for word in unpack(f"<{len(padded) // 8}Q", padded)]
+        for word, last, rounds in (*turns, (0, 0xFF * ones, 4)):
+            v3 ^= word
+            v2 ^= last
+            for _ in range(rounds):
+                v0 = v0 + v1 & mask
+                v1 = (v1 << 13 | v1 >> 51) & mask ^ v0
+                v0 = (v0 << 32 | v0 >> 32) & mask
+                v2 = v2 + v3 & mask
+                v3 = (v3 << 16 | v3 >> 48) & mask ^ v2
+                v0 = v0 + v3 & mask
+                v3 = (v3 << 21 | v3 >> 43) & mask ^ v0
+                v2 = v2 + v1 & mask
+                v1 = (v1 << 17 | v1 >> 47) & mask ^ v2
+                v2 = (v2 << 32 | v2 >> 32) & mask
+            v0 ^= word
         packed = v0 ^ v1 ^ v2 ^ v3
         return [packed >> shift & _WORD for shift in self._shifts]
-
-
-def _rounds(state: list[int], count: int, mask: int) -> list[int]:
-    v0, v1, v2, v3 = state
-    for _ in range(count):
-        v0 = v0 + v1 & mask
-        v1 = (v1 << 13 | v1 >> 51) & mask ^ v0
-        v0 = (v0 << 32 | v0 >> 32) & mask
-        v2 = v2 + v3 & mask
-        v3 = (v3 << 16 | v3 >> 48) & mask ^ v2
-        v0 = v0 + v3 & mask
-        v3 = (v3 << 21 | v3 >> 43) & mask ^ v0
-        v2 = v2 + v1 & mask
-        v1 = (v1 << 17 | v1 >> 47) & mask ^ v2
-        v2 = (v2 << 32 | v2 >> 32) & mask
-    return [v0, v1, v2, v3]
