@@ -235,6 +235,25 @@ def test_a_full_file_lets_nobody_in(tmp_path: Path) -> None:
         cache_at(tmp_path).store(mac_of(1), NOW, NOW)
 
 
+def test_a_file_that_grows_before_it_is_locked_is_searched_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another acceptor fills our place in the first table and begins the second one, with our very record."""
+    tag = mac_of(1)[:12]
+    first, second = SipHash24([SEED, bytes((SEED[0] + 1,)) + SEED[1:]]).hash(tag)
+    measure = os.fstat
+
+    def measure_then_grow(descriptor: int) -> os.stat_result:
+        status = measure(descriptor)
+        os.pwrite(descriptor, SEED, 0)
+        os.pwrite(descriptor, (b"another tag!" + pack(">I", NOW)) * 2, 16 + first % 1023 * 16)
+        os.pwrite(descriptor, tag + pack(">I", NOW), 16 + 1023 * 16 + second % 2048 * 16)
+        return status
+
+    monkeypatch.setattr(os, "fstat", measure_then_grow)
+    assert refused(cache_at(tmp_path), mac_of(1))
+
+
 def test_a_record_that_fits_in_part_lets_nobody_in(tmp_path: Path) -> None:
     """The system writes what still fits and calls that success; the rest would be zeros: a slot never used."""
     cache = cache_at(tmp_path)

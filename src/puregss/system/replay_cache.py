@@ -33,7 +33,7 @@ _LOCK: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _UNLOCK: Final = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
 """The whole file. Locks of the open file description bar threads too, and MIT's own locks."""
 
-_OPEN: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_OPEN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def _tables() -> Iterator[tuple[int, int]]:
@@ -57,6 +57,7 @@ class FileReplayCache:
 
     def __init__(self, path: str, *, owned: bool, entropy: Entropy = os.urandom, skew: int = CLOCK_SKEW) -> None:
         self.path = path
+        self._file = os.fsencode(path)
         self._owned = owned
         self._entropy = entropy
         self._skew = skew
@@ -65,12 +66,13 @@ class FileReplayCache:
         """See `ReplayCache.store`. The file is opened anew each time: it may be removed or replaced at any moment."""
         tag = mac[:_TAG].ljust(_TAG, b"\0")
         try:
-            descriptor = os.open(self.path, _OPEN, 0o600)
+            descriptor = self._open()
             try:
-                self._check(os.fstat(descriptor))
+                status = os.fstat(descriptor)
+                self._check(status)
                 fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _LOCK)
                 try:
-                    found = self._place(descriptor, tag, now)
+                    found = self._place(descriptor, status.st_size, tag, now)
                     if found is not None:
                         # An authenticator from ahead of our clock is good until its own time and the skew have passed.
                         _write(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
@@ -91,6 +93,12 @@ class FileReplayCache:
                 minor=KrbErrorCode.KRB_AP_ERR_REPEAT.minor,
             )
 
+    def _open(self) -> int:
+        try:
+            return os.open(self._file, _OPEN)
+        except FileNotFoundError:
+            return os.open(self._file, _OPEN | os.O_CREAT, 0o600)
+
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a file")
@@ -100,19 +108,21 @@ class FileReplayCache:
             # A stranger can link any file of ours to this place, or it was just removed and would be forgotten.
             raise OSError(errno.EMLINK, "it has other names, or none any more")
 
-    def _place(self, descriptor: int, tag: bytes, now: int) -> int | None:
-        """Where the record for `tag` goes; None if it is there already."""
+    def _place(self, descriptor: int, size: int, tag: bytes, now: int) -> int | None:
+        """Where the record for `tag` goes; None if it is there already. `size` is what the file had a moment ago."""
         seed = os.pread(descriptor, _SEED, 0)
         if len(seed) < _SEED:
             seed = self._entropy(_SEED)
             _write(descriptor, seed, 0)
         # Where there is room, it is in the tables that the file has begun or in the next one.
-        begun = bisect_left(_OFFSETS, os.lseek(descriptor, 0, os.SEEK_END)) + 1
+        hashes = _hasher(seed, bisect_left(_OFFSETS, size) + 1).hash(tag)
         place = None
         expired = max(now - self._skew, 1)  # 0: never written
-        for (offset, slots), hashed in zip(_TABLES, _hasher(seed, begun).hash(tag), strict=False):
+        for number, (offset, slots) in enumerate(_TABLES):
+            if number == len(hashes):  # others have filled the file up since it was measured
+                hashes = _hasher(seed, len(_TABLES)).hash(tag)
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
-            slot = offset + hashed % slots * _RECORD
+            slot = offset + hashes[number] % slots * _RECORD
             records = os.pread(descriptor, 2 * _RECORD, slot)
             last = len(records) < 2 * _RECORD
             tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(2 * _RECORD, b"\0"))
