@@ -502,3 +502,11 @@ def test_the_worlds_skew_decides_how_wrong_a_clock_may_be(world: World, monkeypa
     token = SecurityContext(name=SERVICE, world=world).step()
     world.moving.offset = 0
     assert SecurityContext(usage="accept", world=world).step(token)
+
+
+def test_a_dead_context_is_dead_first_and_expired_second(world: World) -> None:
+    initiator, _ = pair(world, enforce_lifetime=True)
+    initiator.delete()
+    world.moving.offset = 60 * 86400
+    with pytest.raises(MissingContextError, match="deleted"):
+        initiator.wrap(b"x", True)

@@ -244,12 +244,13 @@ class SecurityContext(MessageCalls):
 
     def _protecting(self) -> KerberosContext:
         """The live mechanism context for a per-message call, which alone may be refused for age."""
+        context = self._kerberos()
         if self._deadline is not None and self._world.clock.now() > self._deadline:
             raise ExpiredContextError(
                 "the context's lifetime is over; establish a new one with a fresh ticket",
                 minor=ContextMinor.LIFETIME_OVER,
             )
-        return self._kerberos()
+        return context
 
     def _kerberos(self) -> KerberosContext:
         context = self._context()
