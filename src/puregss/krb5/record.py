@@ -12,7 +12,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final
 
-from puregss.base.errors import InvalidTokenError, OperationUnavailableError
+from puregss.base.errors import GSSError, InvalidTokenError, OperationUnavailableError
 from puregss.kcrypto.key import Key, key_size
 from puregss.krb5.principal import Principal
 from puregss.krb5.window import ROUND, WIDTH, SequenceWindow
@@ -90,8 +90,8 @@ def encode_record(record: ContextRecord) -> bytes:
     if recv.bitmap != _unbroken(expected):
         bits |= _BITMAP
         variable.append(recv.bitmap.to_bytes(8, "big"))
-    acceptor = _encode_principal(record.acceptor, with_realm=True)
-    variable += (len(acceptor).to_bytes(2, "big"), acceptor)
+    acceptor = record.acceptor
+    variable.append(_encode_acceptor(acceptor.components, acceptor.realm, acceptor.name_type))
     variable.append(_encode_principal(record.initiator, with_realm=bits & _INITIATOR_REALM != 0))
     for ad_type, ad_data in record.authdata:
         variable += (ad_type.to_bytes(4, "big", signed=True), len(ad_data).to_bytes(4, "big"), ad_data)
@@ -193,10 +193,10 @@ def _encode_key(key: Key) -> bytes:
 def _decode_key(data: bytes, at: int) -> tuple[Key, int]:
     enctype = data[at]
     try:
-        material, end = _take(data, at + 1, key_size(enctype))
-    except OperationUnavailableError as error:
+        end = at + 1 + key_size(enctype)
+        return Key(enctype, data[at + 1 : end]), end
+    except GSSError as error:  # an enctype we lack, or fewer octets than its keys have
         raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
-    return Key(enctype, material), end
 
 
 def _encode_principal(principal: Principal, *, with_realm: bool) -> bytes:
@@ -222,8 +222,15 @@ def _decode_principal(data: bytes, at: int, realm: str | None) -> tuple[Principa
 
 
 @lru_cache(maxsize=64)
+def _encode_acceptor(components: tuple[str, ...], realm: str, name_type: int) -> bytes:
+    """The acceptor's name behind its length. The thousands of contexts of one service share one."""
+    encoded = _encode_principal(Principal(components, realm, name_type), with_realm=True)
+    return len(encoded).to_bytes(2, "big") + encoded
+
+
+@lru_cache(maxsize=64)
 def _decode_acceptor(data: bytes) -> Principal:
-    """The thousands of contexts of one service share one name."""
+    """The same, the other way."""
     principal, end = _decode_principal(data, 0, None)
     if end != len(data):
         raise InvalidTokenError("the acceptor's name in the encoded context has octets too many")
