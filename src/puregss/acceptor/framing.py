@@ -30,13 +30,6 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class Wrapped(NamedTuple):
-    """What `wrap` gives."""
-
-    message: bytes
-    encrypted: bool
-
-
 class DataContext(Protocol):
     """The per-message calls that a framing makes; `SecurityContext` has them."""
 

@@ -1,10 +1,11 @@
-"""RFC 2743 §2.2: running an exchange, blocking or asynchronously. The exchange itself knows neither."""
+"""RFC 2743 §2.2: running an exchange with KDCs, blocking or asynchronously. The exchange itself knows neither."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from typing import TypeVar
 
+from puregss.base.drive import drive, drive_async
 from puregss.base.errors import GSSError
 from puregss.base.mechanism import KdcRequest
 
@@ -13,33 +14,9 @@ T = TypeVar("T")
 
 def run(steps: Generator[KdcRequest, bytes, T], exchange: Callable[[KdcRequest], bytes]) -> T:
     """Drive `steps` to its end; a GSSError of `exchange` is raised inside it, where it may be handled."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = exchange(request)
-            except GSSError as error:
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    return drive(steps, exchange, GSSError)
 
 
 async def run_async(steps: Generator[KdcRequest, bytes, T], exchange: Callable[[KdcRequest], Awaitable[bytes]]) -> T:
     """The same, awaiting `exchange`. Cancelling it closes the exchange."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                reply = await exchange(request)
-            except GSSError as error:
-                request = steps.throw(error)
-            else:
-                request = steps.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    finally:
-        steps.close()
+    return await drive_async(steps, exchange, GSSError)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from puregss.base.drive import drive_async
 from puregss.base.mechanism import KdcRequest
 from puregss.system.config import Krb5Config
 from puregss.system.kdc_transport import Asking, KdcFinder, Lookup, Open, Operation, Receive, Send, ask
@@ -50,20 +51,7 @@ class _Connection:
         self._deadline = 0.0
 
     async def run(self, asking: Asking) -> bytes:
-        try:
-            operation = next(asking)
-            while True:
-                try:
-                    result = await self._perform(operation)
-                except OSError as error:
-                    operation = asking.throw(error)
-                else:
-                    operation = asking.send(result)
-        except StopIteration as end:
-            answer: bytes = end.value
-            return answer
-        finally:
-            asking.close()
+        return await drive_async(asking, self._perform, OSError)
 
     async def _perform(self, operation: Operation) -> Any:
         if isinstance(operation, Lookup):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from puregss.base.drive import drive
 from puregss.base.mechanism import KdcRequest
 from puregss.system.config import Krb5Config
 from puregss.system.kdc_transport import Asking, KdcFinder, Lookup, Open, Operation, Receive, Send, ask
@@ -44,18 +45,7 @@ class _Connection:
         self._deadline = 0.0
 
     def run(self, asking: Asking) -> bytes:
-        try:
-            operation = next(asking)
-            while True:
-                try:
-                    result = self._perform(operation)
-                except OSError as error:
-                    operation = asking.throw(error)
-                else:
-                    operation = asking.send(result)
-        except StopIteration as end:
-            answer: bytes = end.value
-            return answer
+        return drive(asking, self._perform, OSError)
 
     def _perform(self, operation: Operation) -> Any:
         if isinstance(operation, Lookup):

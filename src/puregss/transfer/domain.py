@@ -12,6 +12,7 @@ from hashlib import sha256
 from threading import Lock
 from typing import Any, Protocol, TypeVar, overload
 
+from puregss.base.drive import drive, drive_async
 from puregss.base.errors import ExpiredContextError, GSSError, MissingContextError, OperationUnavailableError
 from puregss.base.flags import RequirementFlag
 from puregss.base.oid import OID
@@ -292,34 +293,14 @@ class Domain:
     # --- drivers ------------------------------------------------------------------------------
 
     def _run(self, exchange: _Exchange[T]) -> T:
-        try:
-            call = next(exchange)
-            while True:
-                try:
-                    answer = getattr(self._store, call[0])(*call[1])
-                except BaseException as error:
-                    call = exchange.throw(error)
-                else:
-                    call = exchange.send(answer)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+        store = self._store
+        return drive(exchange, lambda call: getattr(store, call[0])(*call[1]), BaseException)
 
     async def _run_async(self, exchange: _Exchange[T]) -> T:
-        if self._async_store is None:
+        store = self._async_store
+        if store is None:
             return self._run(exchange)  # a store on this machine does not wait
-        try:
-            call = next(exchange)
-            while True:
-                try:
-                    answer = await getattr(self._async_store, call[0])(*call[1])
-                except BaseException as error:
-                    call = exchange.throw(error)
-                else:
-                    call = exchange.send(answer)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+        return await drive_async(exchange, lambda call: getattr(store, call[0])(*call[1]), BaseException)
 
 
 def refuse_unless_transferable(source: Exportable, now: float) -> None:
