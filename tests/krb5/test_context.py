@@ -262,17 +262,6 @@ def test_it_is_not_copied() -> None:
             spill(context)
 
 
-def test_establishment_leaves_no_ciphers_with_the_keys() -> None:
-    """An idle context of many thousands must stay small."""
-    made = full(True)
-    used = made.session_key
-    used.encrypt(2, b"what establishment did", os.urandom)
-    context = KerberosContext(made, os.urandom)
-    assert made.session_key == used
-    assert made.session_key is not used
-    assert context._protection is None
-
-
 # Threads
 
 

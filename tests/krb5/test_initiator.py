@@ -117,6 +117,16 @@ def exchange_messages(first: KerberosContext, second: KerberosContext) -> None:
 # Pairs
 
 
+@pytest.mark.parametrize("flags", [0, MUTUAL, MUTUAL | DCE], ids=["one-way", "mutual", "dce"])
+def test_establishment_leaves_no_ciphers_with_the_keys(flags: int) -> None:
+    """An idle context of many thousands must stay small, and hold no key that it can derive again."""
+    for context in establish(initiator(flags=RequirementFlag(flags)), acceptor()):
+        record = context._record
+        assert record is not None
+        for key in (record.session_key, record.initiator_subkey, record.acceptor_subkey):
+            assert key is None or key.bare() is key
+
+
 @pytest.mark.parametrize("enctype", ENCTYPES)
 @pytest.mark.parametrize("flags", [0, MUTUAL, MUTUAL | DCE], ids=["one-way", "mutual", "dce"])
 @pytest.mark.parametrize("bindings", [None, HERE], ids=["free", "bound"])

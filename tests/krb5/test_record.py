@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from puregss.base.errors import GSSError, InvalidTokenError, OperationUnavailableError
 from puregss.kcrypto.key import Key
 from puregss.krb5.principal import Principal
-from puregss.krb5.record import ContextRecord, decode_record, encode_record
+from puregss.krb5.record import (
+    ContextRecord,
+    _remembered_encoding,
+    _remembered_names,
+    decode_record,
+    encode_record,
+)
 from puregss.krb5.window import SequenceWindow
 from tests.krb5.contexts import KEY_SIZES, full, record
 
@@ -108,7 +114,7 @@ def test_every_flipped_bit_is_noticed_or_meant() -> None:
 
 @given(st.binary(max_size=300))
 def test_noise_ends_in_an_error_or_a_record(noise: bytes) -> None:
-    for data in (noise, b"\1\0" + noise):
+    for data in (noise, b"\2\7\x12\0\0" + noise):
         try:
             decode_record(data)
         except GSSError:
@@ -128,16 +134,31 @@ def test_altered_records_end_in_an_error_or_a_record(original: ContextRecord, da
 
 def test_another_version_is_unavailable() -> None:
     data = encode_record(full(True))
-    with pytest.raises(OperationUnavailableError, match="written in format 2"):
-        decode_record(b"\2" + data[1:])
+    with pytest.raises(OperationUnavailableError, match="written in format 3"):
+        decode_record(b"\3" + data[1:])
 
 
 def test_an_enctype_we_lack_is_refused() -> None:
-    data = bytearray(encode_record(full(True)))
-    at = data.index(bytes((18,)) + b"\1" * 32)
-    data[at] = 23
-    with pytest.raises(InvalidTokenError, match="rc4-hmac"):
-        decode_record(bytes(data))
+    for place in (2, 3, 4):  # session key, initiator's subkey, acceptor's subkey
+        data = bytearray(encode_record(full(True)))
+        assert data[place] == 18
+        data[place] = 23
+        with pytest.raises(InvalidTokenError, match="rc4-hmac"):
+            decode_record(bytes(data))
+
+
+def test_a_record_without_a_session_key_is_refused() -> None:
+    data = encode_record(record(True))
+    with pytest.raises(InvalidTokenError, match="no session key"):
+        decode_record(data[:2] + b"\0" + data[3:])
+
+
+@pytest.mark.parametrize("long", [Principal(("u" * 600,), "EXAMPLE.COM"), Principal(("user",), "R" * 600)])
+def test_long_names_are_not_remembered(long: Principal) -> None:
+    """Strangers choose them: what is remembered must have a bound in octets, not only in number."""
+    before = [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_names)]
+    assert decode_record(encode_record(record(True, initiator=long))).initiator == long
+    assert before == [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_names)]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ the record, and the credential as a cache file has it.
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ from puregss.transfer.domain import Decode
 from puregss.wire.reader import Reader
 
 _WITH_DELEGATED: Final = 0xFF
+_KERBEROS: Final = MechType.kerberos
 
 
 class Restored(NamedTuple):
@@ -57,17 +59,17 @@ class WithDelegated:
 
 def restorer(world: World) -> Decode[Restored]:
     """What makes a live mechanism context of the contents of a token whose seal has been opened."""
+    return partial(_restore, world)
 
-    def restore(oid: OID, contents: bytes) -> Restored:
-        if oid != MechType.kerberos:
-            raise OperationUnavailableError(f"the token holds a context of the mechanism {oid}, which puregss lacks")
-        if contents[:1] != bytes((_WITH_DELEGATED,)):
-            return Restored(KerberosContext.restore(contents, world.entropy), None)
-        reader = Reader(contents[1:], what="the contents of the interprocess token")
-        context = KerberosContext.restore(reader.take(reader.u32()), world.entropy)
-        return Restored(context, _delegated(reader.rest(), world))
 
-    return restore
+def _restore(world: World, oid: OID, contents: bytes) -> Restored:
+    if oid is not _KERBEROS and oid != _KERBEROS:
+        raise OperationUnavailableError(f"the token holds a context of the mechanism {oid}, which puregss lacks")
+    if not contents or contents[0] != _WITH_DELEGATED:
+        return Restored(KerberosContext.restore(contents, world.entropy), None)
+    reader = Reader(contents[1:], what="the contents of the interprocess token")
+    context = KerberosContext.restore(reader.take(reader.u32()), world.entropy)
+    return Restored(context, _delegated(reader.rest(), world))
 
 
 def _delegated(octets: bytes, world: World) -> Credentials:

@@ -268,10 +268,14 @@ class SecurityContext(MessageCalls):
             "the context is not established yet; go on with step()", minor=ContextMinor.NOT_ESTABLISHED
         )
 
+    def _forget(self, why: str) -> None:
+        self._why_dead = why
+        self._live = self._establishment = self._stepping = self._delegated = None
+
     def _die(self, why: str) -> None:
         self._why_dead = why  # first: a step that ends now looks at it after it has put its context in place
         live = self._live
-        self._live = self._establishment = self._stepping = self._delegated = None
+        self._forget(why)
         if live is not None and self._era is era.current:  # in a child of fork nobody will release the lock
             with live.lock:
                 live.kill(why)
@@ -381,7 +385,7 @@ class SecurityContext(MessageCalls):
             token = export_raw(self._established(), format, self._world.clock.now())
         else:
             raise TypeError("a raw format has no transfer domain, and no place for a delegated credential")
-        self._die(EXPORTED)
+        self._forget(EXPORTED)
         return token
 
     async def export_async(
@@ -390,7 +394,7 @@ class SecurityContext(MessageCalls):
         """The same for domains that wait on a network. Cancelled, it leaves the context as before."""
         source = self._exportable(include_delegated)
         token = await (domain or self._world.transfer_domain()).export_async(source, ttl)
-        self._die(EXPORTED)
+        self._forget(EXPORTED)
         return token
 
     def _established(self) -> MechanismContext:

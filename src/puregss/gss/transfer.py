@@ -20,12 +20,14 @@ def import_context(
     With a `format` (see `gss.interchange`) the token is a C library's: nothing in it is sealed, so
     take it only from where nobody else could have written it.
     """
-    if format is None:
-        return SecurityContext(token=token, domain=domain, world=world)
-    if domain is not None:
-        raise TypeError("a raw format has no transfer domain")
     world = world or worlds.default()
-    return SecurityContext.of_restored(Restored(import_raw(token, format, world.entropy), None), world)
+    if format is None:
+        restored = (domain or world.transfer_domain()).import_(token, restorer(world))
+    elif domain is None:
+        restored = Restored(import_raw(token, format, world.entropy), None)
+    else:
+        raise TypeError("a raw format has no transfer domain")
+    return SecurityContext.of_restored(restored, world)
 
 
 async def import_context_async(

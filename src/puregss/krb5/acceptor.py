@@ -292,8 +292,8 @@ class Acceptor:
             endtime=part.endtime,
             renew_till=part.renew_till or 0,
             ticket_flags=part.flags,
-            session_key=request.session_key,
-            initiator_subkey=request.subkey,
+            session_key=request.session_key.bare(),
+            initiator_subkey=request.subkey and request.subkey.bare(),
             acceptor_subkey=subkey,
             send_seq=own,
             recv=SequenceWindow(

@@ -44,10 +44,7 @@ class KerberosContext:
     oid: OID = MechType.kerberos
 
     def __init__(self, record: ContextRecord, entropy: Entropy) -> None:
-        """The context takes the record over. Its keys are kept without what establishment has derived from them."""
-        record.session_key = record.session_key.bare()
-        record.initiator_subkey = record.initiator_subkey and record.initiator_subkey.bare()
-        record.acceptor_subkey = record.acceptor_subkey and record.acceptor_subkey.bare()
+        """The context takes the record over, whose keys should be bare: a context may be one of many thousands."""
         self.lock = Lock()
         self.flags = _requirement_flags(record.flags)
         self.locally_initiated = record.initiate

@@ -17,22 +17,27 @@ from puregss.kcrypto.key import Key, key_size
 from puregss.krb5.principal import Principal
 from puregss.krb5.window import ROUND, WIDTH, SequenceWindow
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 _INITIATE: Final = 0x01
 _REPLAY: Final = 0x02
 _SEQUENCE: Final = 0x04
-_INITIATOR_SUBKEY: Final = 0x08
-_ACCEPTOR_SUBKEY: Final = 0x10
-_STARTTIME: Final = 0x20  # where it is not the authtime
-_RENEW_TILL: Final = 0x40  # where it is not 0
-_BITMAP: Final = 0x80  # where numbers are missing among the last ones
-_INITIATOR_REALM: Final = 0x100  # where it is not the acceptor's
-_KNOWN_BITS: Final = 0x1FF
+_STARTTIME: Final = 0x08  # where it is not the authtime
+_RENEW_TILL: Final = 0x10  # where it is not 0
+_BITMAP: Final = 0x20  # where numbers are missing among the last ones
+_INITIATOR_REALM: Final = 0x40  # where it is not the acceptor's
+_KNOWN_BITS: Final = 0x7F
 
-_FIXED: Final = Struct(">BHIIbIbIQQQ")
-_TIME: Final = Struct(">bI")  # 40 bits, signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into 32
+_LAYOUT_SIZE: Final = 5
+"""An octet each: version, bits, enctypes of session key, initiator's and acceptor's subkey (0: there is none)."""
+
+_ALL: Final = (1 << WIDTH) - 1
+_TIME_SIZE: Final = 5  # signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into 32 bits
+_OPTIONAL: Final = ((_STARTTIME, _TIME_SIZE), (_RENEW_TILL, _TIME_SIZE), (_BITMAP, 8))
 _NAME: Final = Struct(">iB")
+_ELEMENT: Final = Struct(">iI")
+_REMEMBERED: Final = 512
+_LONGEST_REMEMBERED: Final = 512
 
 
 @dataclass(slots=True)
@@ -66,181 +71,207 @@ class ContextRecord:
         return self.acceptor_subkey or self.initiator_subkey or self.session_key
 
 
+@lru_cache(maxsize=256)
+def _fields(layout: bytes) -> Struct:
+    """What stands in every record of this layout, in order, and nothing (`0s`) for what it leaves out.
+
+    InvalidTokenError for bits and encryption types we lack, OperationUnavailableError for another version.
+    """
+    if layout and layout[0] != _VERSION:
+        raise OperationUnavailableError(
+            f"the context was written in format {layout[0]}; this version of puregss reads format {_VERSION}"
+        )
+    if len(layout) < _LAYOUT_SIZE:
+        raise InvalidTokenError("the encoded context is cut off")
+    bits = layout[1]
+    if bits & ~_KNOWN_BITS or not layout[2]:
+        raise InvalidTokenError("the encoded context has bits that format 2 does not know, or no session key")
+    try:
+        keys = [key_size(enctype) if enctype else 0 for enctype in layout[2:]]
+    except GSSError as error:
+        raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
+    start, renew, bitmap = (size if bits & bit else 0 for bit, size in _OPTIONAL)
+    return Struct(f">{_LAYOUT_SIZE}s II bI bI QQQ {keys[0]}s{keys[1]}s{keys[2]}s {start}s{renew}s{bitmap}s I")
+
+
 def encode_record(record: ContextRecord) -> bytes:
     """The record as octets: about 200, and the authorization data."""
-    recv = record.recv
-    bits = (
-        (_INITIATE if record.initiate else 0)
-        | (_REPLAY if recv.do_replay else 0)
-        | (_SEQUENCE if recv.do_sequence else 0)
-        | (_INITIATOR_REALM if record.initiator.realm != record.acceptor.realm else 0)
-    )
-    variable = [_encode_key(record.session_key)]
-    for bit, key in ((_INITIATOR_SUBKEY, record.initiator_subkey), (_ACCEPTOR_SUBKEY, record.acceptor_subkey)):
-        if key is not None:
-            bits |= bit
-            variable.append(_encode_key(key))
+    recv, acceptor, initiator = record.recv, record.acceptor, record.initiator
+    expected = recv.next % ROUND
+    bits = _INITIATE if record.initiate else 0
+    if recv.do_replay:
+        bits |= _REPLAY
+    if recv.do_sequence:
+        bits |= _SEQUENCE
+    starttime = renew_till = bitmap = b""
     if record.starttime != record.authtime:
         bits |= _STARTTIME
-        variable.append(_TIME.pack(*_parted(record.starttime)))
+        starttime = _encode_time(record.starttime)
     if record.renew_till:
         bits |= _RENEW_TILL
-        variable.append(_TIME.pack(*_parted(record.renew_till)))
-    expected = recv.next % ROUND
+        renew_till = _encode_time(record.renew_till)
     if recv.bitmap != _unbroken(expected):
         bits |= _BITMAP
-        variable.append(recv.bitmap.to_bytes(8, "big"))
-    acceptor = record.acceptor
-    variable.append(_encode_acceptor(acceptor.components, acceptor.realm, acceptor.name_type))
-    variable.append(_encode_principal(record.initiator, with_realm=bits & _INITIATOR_REALM != 0))
-    for ad_type, ad_data in record.authdata:
-        variable += (ad_type.to_bytes(4, "big", signed=True), len(ad_data).to_bytes(4, "big"), ad_data)
-    fixed = _FIXED.pack(
-        _VERSION,
-        bits,
-        record.flags,
-        record.ticket_flags,
-        *_parted(record.authtime),
-        *_parted(record.endtime),
-        record.send_seq,
-        recv.base,
-        expected,
-    )
-    return fixed + b"".join(variable)
+        bitmap = recv.bitmap.to_bytes(8, "big")
+    if initiator.realm != acceptor.realm:
+        bits |= _INITIATOR_REALM
+    enctype, session_key = _encode_key(record.session_key)
+    initiator_enctype, initiator_subkey = _encode_key(record.initiator_subkey)
+    acceptor_enctype, acceptor_subkey = _encode_key(record.acceptor_subkey)
+    layout = bytes((_VERSION, bits, enctype, initiator_enctype, acceptor_enctype))
+    names = _encode_names(acceptor, initiator)
+    fixed = _fields(layout).pack(
+        layout, record.flags, record.ticket_flags,
+        record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
+        record.send_seq, recv.base, expected,
+        session_key, initiator_subkey, acceptor_subkey, starttime, renew_till, bitmap, len(names),
+    )  # fmt: skip
+    return b"".join((fixed, names, *_encode_authdata(record.authdata)))
 
 
 def decode_record(data: bytes) -> ContextRecord:
     """The record in `data`. InvalidTokenError if it is malformed, OperationUnavailableError for another version."""
-    if data and data[0] != _VERSION:
-        raise OperationUnavailableError(
-            f"the context was written in format {data[0]}; this version of puregss reads format {_VERSION}"
-        )
-    try:
-        return _decode(data)
-    except (IndexError, StructError) as error:
-        raise InvalidTokenError("the encoded context is cut off") from error
-
-
-def _decode(data: bytes) -> ContextRecord:
-    _, bits, flags, ticket_flags, *times, send_seq, base, expected = _FIXED.unpack_from(data)
-    if bits & ~_KNOWN_BITS:
-        raise InvalidTokenError("the encoded context has bits that format 1 does not know")
-    at = _FIXED.size
-    session_key, at = _decode_key(data, at)
-    initiator_subkey = acceptor_subkey = None
-    if bits & _INITIATOR_SUBKEY:
-        initiator_subkey, at = _decode_key(data, at)
-    if bits & _ACCEPTOR_SUBKEY:
-        acceptor_subkey, at = _decode_key(data, at)
-    starttime = authtime = times[0] << 32 | times[1]
-    renew_till = 0
-    if bits & _STARTTIME:
-        starttime, at = _decode_time(data, at)
-    if bits & _RENEW_TILL:
-        renew_till, at = _decode_time(data, at)
-    bitmap = _unbroken(expected)
-    if bits & _BITMAP:
-        written, at = _take(data, at, 8)
-        bitmap = int.from_bytes(written, "big")
-    size, at = _take(data, at, 2)
-    name, at = _take(data, at, size[0] << 8 | size[1])
-    acceptor = _decode_acceptor(name)
-    initiator, at = _decode_principal(data, at, None if bits & _INITIATOR_REALM else acceptor.realm)
+    layout = data[:_LAYOUT_SIZE]
+    fields = _fields(layout)
+    if len(data) < fields.size:
+        raise InvalidTokenError("the encoded context is cut off")
+    (
+        _, flags, ticket_flags, authtime_high, authtime, endtime_high, endtime, send_seq, base, expected,
+        session_key, initiator_subkey, acceptor_subkey, starttime, renew_till, bitmap, size,
+    ) = fields.unpack_from(data)  # fmt: skip
+    authtime |= authtime_high << 32
+    end = fields.size + size
+    _, bits, enctype, initiator_enctype, acceptor_enctype = layout
+    if end > len(data):
+        raise InvalidTokenError("the encoded context is cut off")
+    acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
     return ContextRecord(
         initiate=bits & _INITIATE != 0,
         flags=flags,
         initiator=initiator,
         acceptor=acceptor,
         authtime=authtime,
-        starttime=starttime,
-        endtime=times[2] << 32 | times[3],
-        renew_till=renew_till,
+        starttime=_decode_time(starttime) if starttime else authtime,
+        endtime=endtime_high << 32 | endtime,
+        renew_till=_decode_time(renew_till),
         ticket_flags=ticket_flags,
-        session_key=session_key,
-        initiator_subkey=initiator_subkey,
-        acceptor_subkey=acceptor_subkey,
+        session_key=Key(enctype, session_key),
+        initiator_subkey=Key(initiator_enctype, initiator_subkey) if initiator_enctype else None,
+        acceptor_subkey=Key(acceptor_enctype, acceptor_subkey) if acceptor_enctype else None,
         send_seq=send_seq,
-        recv=SequenceWindow(base, expected, bitmap, do_replay=bits & _REPLAY != 0, do_sequence=bits & _SEQUENCE != 0),
-        authdata=_decode_authdata(data, at),
+        recv=SequenceWindow(
+            base,
+            expected,
+            int.from_bytes(bitmap, "big") if bitmap else _unbroken(expected),
+            do_replay=bits & _REPLAY != 0,
+            do_sequence=bits & _SEQUENCE != 0,
+        ),
+        authdata=_decode_authdata(data, end),
     )
-
-
-def _take(data: bytes, at: int, size: int) -> tuple[bytes, int]:
-    end = at + size
-    if end > len(data):
-        raise InvalidTokenError("the encoded context is cut off")
-    return data[at:end], end
 
 
 def _unbroken(expected: int) -> int:
     """The bitmap of a window in which every number up to the expected one has arrived."""
-    return (1 << min(expected, WIDTH)) - 1
+    return (1 << expected) - 1 if expected < WIDTH else _ALL
 
 
-def _parted(seconds: int) -> tuple[int, int]:
-    return seconds >> 32, seconds & 0xFFFF_FFFF
+def _encode_time(seconds: int) -> bytes:
+    return seconds.to_bytes(_TIME_SIZE, "big", signed=True)
 
 
-def _decode_time(data: bytes, at: int) -> tuple[int, int]:
-    high, low = _TIME.unpack_from(data, at)
-    return high << 32 | low, at + _TIME.size
+def _decode_time(octets: bytes) -> int:
+    return int.from_bytes(octets, "big", signed=True)
 
 
-def _encode_key(key: Key) -> bytes:
-    return bytes((key.enctype,)) + key.dangerous_material()
+def _encode_key(key: Key | None) -> tuple[int, bytes]:
+    return (0, b"") if key is None else (key.enctype, key.dangerous_material())
 
 
-def _decode_key(data: bytes, at: int) -> tuple[Key, int]:
-    enctype = data[at]
+# Names: those of one service and of clients that come again are the same in record after record. Only short ones are
+# remembered, for strangers choose theirs.
+
+
+def _encode_names(acceptor: Principal, initiator: Principal) -> bytes:
+    short = len(initiator.realm) + sum(map(len, initiator.components)) <= _LONGEST_REMEMBERED
+    return (_remembered_encoding if short else _encode_both)(
+        acceptor.components, acceptor.realm, acceptor.name_type,
+        initiator.components, initiator.realm, initiator.name_type,
+    )  # fmt: skip
+
+
+def _encode_both(
+    components: tuple[str, ...], realm: str, name_type: int,
+    initiator: tuple[str, ...], initiator_realm: str, initiator_type: int,
+) -> bytes:  # fmt: skip
+    initiator_texts = initiator if initiator_realm == realm else (*initiator, initiator_realm)
+    return b"".join(
+        (
+            _NAME.pack(name_type, len(components)),
+            *map(_encode_text, (*components, realm)),
+            _NAME.pack(initiator_type, len(initiator)),
+            *map(_encode_text, initiator_texts),
+        )
+    )
+
+
+_remembered_encoding = lru_cache(maxsize=_REMEMBERED)(_encode_both)
+
+
+def _encode_text(text: str) -> bytes:
+    octets = text.encode("utf-8", "surrogateescape")
+    return len(octets).to_bytes(2, "big") + octets
+
+
+def _decode_names(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
+    short = len(octets) <= _LONGEST_REMEMBERED
+    return (_remembered_names if short else _decode_both)(octets, with_initiator_realm)
+
+
+def _decode_both(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
     try:
-        end = at + 1 + key_size(enctype)
-        return Key(enctype, data[at + 1 : end]), end
-    except GSSError as error:  # an enctype we lack, or fewer octets than its keys have
-        raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
+        acceptor, at = _decode_principal(octets, 0, None)
+        initiator, at = _decode_principal(octets, at, None if with_initiator_realm else acceptor.realm)
+    except (IndexError, StructError) as error:
+        raise InvalidTokenError("the names in the encoded context are cut off") from error
+    if at != len(octets):
+        raise InvalidTokenError("the names in the encoded context do not have their lengths")
+    return acceptor, initiator
 
 
-def _encode_principal(principal: Principal, *, with_realm: bool) -> bytes:
-    texts = (*principal.components, principal.realm) if with_realm else principal.components
-    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-    head = _NAME.pack(principal.name_type, len(principal.components))
-    return head + b"".join([len(text).to_bytes(2, "big") + text for text in encoded])
+_remembered_names = lru_cache(maxsize=_REMEMBERED)(_decode_both)
 
 
-def _decode_principal(data: bytes, at: int, realm: str | None) -> tuple[Principal, int]:
-    name_type, count = _NAME.unpack_from(data, at)
+def _decode_principal(octets: bytes, at: int, realm: str | None) -> tuple[Principal, int]:
+    name_type, count = _NAME.unpack_from(octets, at)
     at += _NAME.size
     texts = []
     for _ in range(count if realm is not None else count + 1):
-        end = at + 2 + (data[at] << 8 | data[at + 1])
-        texts.append(data[at + 2 : end].decode("utf-8", "surrogateescape"))
+        end = at + 2 + (octets[at] << 8 | octets[at + 1])
+        texts.append(octets[at + 2 : end].decode("utf-8", "surrogateescape"))
         at = end
-    if at > len(data):
-        raise InvalidTokenError("the encoded context is cut off")
     if realm is None:
         realm = texts.pop()
     return Principal(tuple(texts), realm, name_type), at
 
 
-@lru_cache(maxsize=64)
-def _encode_acceptor(components: tuple[str, ...], realm: str, name_type: int) -> bytes:
-    """The acceptor's name behind its length. The thousands of contexts of one service share one."""
-    encoded = _encode_principal(Principal(components, realm, name_type), with_realm=True)
-    return len(encoded).to_bytes(2, "big") + encoded
+# Authorization data
 
 
-@lru_cache(maxsize=64)
-def _decode_acceptor(data: bytes) -> Principal:
-    """The same, the other way."""
-    principal, end = _decode_principal(data, 0, None)
-    if end != len(data):
-        raise InvalidTokenError("the acceptor's name in the encoded context has octets too many")
-    return principal
+def _encode_authdata(elements: tuple[tuple[int, bytes], ...]) -> list[bytes]:
+    return [octet for ad_type, ad_data in elements for octet in (_ELEMENT.pack(ad_type, len(ad_data)), ad_data)]
 
 
 def _decode_authdata(data: bytes, at: int) -> tuple[tuple[int, bytes], ...]:
     elements = []
-    while at < len(data):
-        head, at = _take(data, at, 8)
-        ad_data, at = _take(data, at, int.from_bytes(head[4:], "big"))
-        elements.append((int.from_bytes(head[:4], "big", signed=True), ad_data))
+    size = len(data)
+    try:
+        while at < size:
+            ad_type, length = _ELEMENT.unpack_from(data, at)
+            start = at + _ELEMENT.size
+            at = start + length
+            elements.append((ad_type, data[start:at]))
+    except StructError:
+        at = size + 1
+    if at > size:
+        raise InvalidTokenError("the encoded context is cut off")
     return tuple(elements)

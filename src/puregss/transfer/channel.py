@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hashlib import sha512
 from itertools import islice
+from struct import Struct
 from threading import Lock
 from typing import Any, Final, NoReturn, TypeVar, overload
 
@@ -29,20 +30,21 @@ from puregss.transfer.domain import (
 from puregss.transfer.minor import TransferMinor
 from puregss.transfer.token import (
     DOMAIN_TAG_SIZE,
-    HEADER_SIZE,
     KEY_SIZE,
     MINIMUM_SIZE,
-    SERIAL_SIZE,
     DomainKind,
     decode_header,
     encode_header,
-    name_expiry,
     open_,
     seal,
 )
 
 WINDOW: Final = 1024
 """Tokens that may be under way at once. Bounds the keys both sides keep, and the work that a forged serial costs."""
+
+_HEADER: Final = Struct(">8sQIQ")
+"""Magic, version, kind and tag, which are the same for a whole channel; expiry; the serial's 12 octets in two parts."""
+_LOW: Final = (1 << 64) - 1
 
 _COUNTER: Final = b"\0\0\0\1"  # of SP 800-56C's one-step derivation, whose first block is enough here
 _START: Final = b"puregss channel start"
@@ -82,17 +84,20 @@ class _Channel:
     def _milliseconds(self) -> int:
         return int(self._clock.boottime() * 1000)
 
-    def _serial_of(self, token: bytes) -> int:
+    def _header_of(self, token: bytes) -> tuple[int, int]:
+        """The token's serial and expiry, neither of which is proved yet."""
         # Before any lock: another thread of the parent may have held it when this process was forked.
         era.check(self._era, "worker channel")
-        if token[: len(self._prefix)] != self._prefix or len(token) < MINIMUM_SIZE:
-            decode_header(token)  # says more exactly what is wrong
-            raise MissingContextError(
-                f"the token was not sealed for this worker's channel ({self._tag.hex()}); "
-                "it can be imported by the worker or in the domain that it was exported to",
-                minor=TransferMinor.WRONG_DOMAIN,
-            )
-        return int.from_bytes(token[HEADER_SIZE - SERIAL_SIZE : HEADER_SIZE], "big")
+        if len(token) >= MINIMUM_SIZE:
+            prefix, expiry, high, low = _HEADER.unpack_from(token)
+            if prefix == self._prefix:
+                return high << 64 | low, expiry
+        decode_header(token)  # says more exactly what is wrong
+        raise MissingContextError(
+            f"the token was not sealed for this worker's channel ({self._tag.hex()}); "
+            "it can be imported by the worker or in the domain that it was exported to",
+            minor=TransferMinor.WRONG_DOMAIN,
+        )
 
 
 class ChannelSender(_Channel):
@@ -115,7 +120,7 @@ class ChannelSender(_Channel):
             self._refuse_if_closed()
             chain, serial = self._ratchet
             key, chain = _derive(chain, _TOKEN)
-            header = self._prefix + expiry.to_bytes(8, "big") + serial.to_bytes(SERIAL_SIZE, "big")
+            header = _HEADER.pack(self._prefix, expiry, serial >> 64, serial & _LOW)
             try:
                 with source.lock:
                     record = source.encode()
@@ -151,7 +156,7 @@ class ChannelSender(_Channel):
 
     def acknowledged(self, token: bytes) -> None:
         """The worker holds the context of `token` (or refused it for good): its key is forgotten here too."""
-        serial = self._serial_of(token)
+        serial, _ = self._header_of(token)
         with self._lock:
             self._keys.pop(serial, None)
 
@@ -174,7 +179,7 @@ class ChannelSender(_Channel):
 
         OperationUnavailableError while the worker lives, MissingContextError if it was acknowledged.
         """
-        serial = self._serial_of(token)
+        serial, _ = self._header_of(token)
         with self._lock:
             if not self._worker_dead:
                 raise OperationUnavailableError(
@@ -193,7 +198,7 @@ class ChannelSender(_Channel):
 
     def revoke(self, token: bytes) -> bool:
         """Not possible: the key is in the worker's hands. Always OperationUnavailableError."""
-        self._serial_of(token)
+        self._header_of(token)
         raise OperationUnavailableError(
             "a token sealed for a worker's channel cannot be revoked; stop the worker",
             minor=TransferMinor.NOT_REVOCABLE,
@@ -212,11 +217,11 @@ class ChannelReceiver(_Channel):
 
         If `decode` raises, the token can still be imported. Statuses as of `Domain.import_`.
         """
-        serial = self._serial_of(token)
+        serial, expiry = self._header_of(token)
         with self._lock:
             key, passed, chain = self._key_of(serial)
             oid, record = open_(key, token, self._identity)
-            late = self._milliseconds() - name_expiry(token[4:HEADER_SIZE])
+            late = self._milliseconds() - expiry
             result = decoded(oid, record, decode) if late <= 0 else None
             self._spend(serial, passed, chain)
         if late > 0:
@@ -247,6 +252,8 @@ class ChannelReceiver(_Channel):
                 )
             return kept, {}, chain
         key, chain = _derive(chain, _TOKEN)
+        if serial == unseen:
+            return key, {}, chain
         passed = {}
         for number in range(unseen, serial):
             passed[number] = key
@@ -255,7 +262,8 @@ class ChannelReceiver(_Channel):
 
     def _spend(self, serial: int, passed: dict[int, bytes], chain: bytes) -> None:
         """From here on the token's key does not exist here. Interrupted, it is as before, or spent."""
-        self._keys.update(passed)
+        if passed:
+            self._keys.update(passed)
         if serial >= self._ratchet[1]:
             self._ratchet = chain, serial + 1
         if self._keys:
