@@ -1,8 +1,6 @@
-"""Values read and written by position: what a value begins with, and what is left to the general decoder."""
+"""DER by place: where fields are found, what is compared, and what is left to the general decoder."""
 
 from __future__ import annotations
-
-from typing import Annotated
 
 import pytest
 from hypothesis import given
@@ -10,35 +8,118 @@ from hypothesis import strategies as st
 
 from puregss.wire import der
 from puregss.wire.usual import (
+    SMALL_NUMBERS,
+    Places,
+    Span,
     Unusual,
-    nested,
-    read_number,
-    read_pair,
-    read_time,
-    read_typed_octets,
-    write_number,
-    write_time,
-    write_typed_octets,
+    behind,
+    inside,
+    inside_if_there,
+    number,
+    number_octets,
+    opening,
+    time,
+    time_octets,
+    whole,
 )
 
 
-@given(contents=st.binary(max_size=70000))
-def test_nested_values_begin_as_they_are_encoded(contents: bytes) -> None:
-    whole = der.encode_tlv(0x6E, der.encode_tlv(0x30, contents))
-    assert nested(b"\x6e\x30", len(whole)) + contents == whole
+def find(data: bytes) -> tuple[Span, ...]:
+    """SEQUENCE { [0] INTEGER 5, [1] OCTET STRING, [2] OCTET STRING OPTIONAL }."""
+    at, end = whole(data, 0x30)
+    at = behind(data, at, b"\xa0\x03\x02\x01\x05")
+    first = inside(data, at, end, 0xA1, 0x04)
+    second = inside_if_there(data, first[1], end, 0xA2, 0x04)
+    if second[1] != end:
+        raise Unusual
+    return first, second
 
 
-@pytest.mark.parametrize("size", [-1, 0, 1, 130, 259])
-def test_some_sizes_no_value_has(size: int) -> None:
+def message(first: bytes, second: bytes | None) -> bytes:
+    fields = b"\xa0\x03\x02\x01\x05" + der.encode_tlv(0xA1, der.encode_tlv(4, first))
+    if second is not None:
+        fields += der.encode_tlv(0xA2, der.encode_tlv(4, second))
+    return der.encode_tlv(0x30, fields)
+
+
+@given(messages=st.lists(st.tuples(st.binary(max_size=300), st.none() | st.binary(max_size=5)), max_size=8))
+def test_fields_are_found_whatever_came_before(messages: list[tuple[bytes, bytes | None]]) -> None:
+    places = Places(find)
+    for first, second in messages:
+        assert places.fields(message(first, second)) == (first, second or b"")
+
+
+def test_of_a_known_size_what_lies_between_is_compared() -> None:
+    """Fields may be anything; no other octet may differ, or the message is walked through anew."""
+    walks: list[bytes] = []
+
+    def counted(data: bytes) -> tuple[Span, ...]:
+        walks.append(data)
+        return find(data)
+
+    places = Places(counted)
+    known = message(b"first", b"second")
+    for data in (known, message(b"FIRST", b"SECOND")):
+        places.fields(data)
+    assert walks == [known]
+    assert places.fields(message(b"firsts", b"econd")) == (b"firsts", b"econd")
+    assert len(walks) == 2
+    for at in range(len(known)):
+        altered = known[:at] + bytes((known[at] ^ 1,)) + known[at + 1 :]
+        if at in range(11, 16) or at in range(20, 26):
+            assert b"".join(places.fields(altered)) != b"firstsecond"
+        else:
+            with pytest.raises(Unusual):
+                places.fields(altered)
+
+
+def test_a_stranger_cannot_fill_memory_with_sizes() -> None:
+    places = Places(find)
+    for size in range(1000):
+        places.fields(message(bytes(size), None))
+    assert len(places._known) <= 256
+
+
+def test_between_fields_and_around_them() -> None:
+    parts = Places(find).between(message(b"first", b"second"))
+    assert parts == (bytes.fromhex("3018 a003020105 a1070405"), bytes.fromhex("a2080406"), b"")
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        "",
+        "a1",
+        "a103",
+        "a203040101",  # another tag
+        "a103020101",  # another tag inside
+        "a1020401",  # cut off
+        "a10404010101",  # the inner value is shorter
+        "a103040201",  # the inner value is longer
+        "a1810304 0101",  # a length that is not in its shortest form
+        "a1800401 010000",  # an indefinite one
+    ],
+)
+def test_what_is_not_strict_der_is_unusual(octets: str) -> None:
+    data = bytes.fromhex(octets)
     with pytest.raises(Unusual):
-        nested(b"\x30", size)
+        inside(data, 0, len(data), 0xA1, 0x04)
 
 
-@pytest.mark.parametrize("number", [0, 1, 127, 128, 255, 256, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
-def test_numbers(number: int) -> None:
-    octets = write_number(0xA4, number)
-    assert octets == der.encode_tlv(0xA4, der.encode(Number(value=number))[2:])
-    assert read_number(b"--" + octets + b"--", 2, 0xA4) == (number, 2 + len(octets))
+def test_a_value_must_not_run_past_its_limit_nor_be_followed_where_it_is_the_whole() -> None:
+    data = bytes.fromhex("a103040101 00")
+    assert inside(data, 0, 6, 0xA1, 0x04) == (4, 5)
+    with pytest.raises(Unusual):
+        inside(data, 0, 4, 0xA1, 0x04)
+    with pytest.raises(Unusual):
+        whole(data, 0xA1, 0x04)
+
+
+def test_an_optional_value_is_there_or_is_nothing() -> None:
+    data = bytes.fromhex("a103040101")
+    assert inside_if_there(data, 0, 5, 0xA1, 0x04) == (4, 5)
+    assert inside_if_there(data, 0, 5, 0xA2, 0x04) == (0, 0)
+    assert inside_if_there(data, 5, 5, 0xA1, 0x04) == (5, 5)
 
 
 @der.sequence
@@ -48,36 +129,29 @@ class Number:
     value: int
 
 
-@pytest.mark.parametrize(
-    "octets",
-    [
-        "a403020180",  # negative
-        "a40402020001",  # padded
-        "a4080206010000000000",  # too long
-        "a4070205 0100000000",  # 2^32
-        "a4020200",  # empty
-        "a5030201 05",  # another tag
-        "a4030301 05",  # no INTEGER
-        "a4040201 05",  # lengths that contradict each other
-    ],
-)
+@pytest.mark.parametrize("value", [0, 1, 127, 128, 255, 256, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_numbers(value: int) -> None:
+    octets = number_octets(value)
+    assert der.encode_tlv(0x30, der.encode_tlv(2, octets)) == der.encode(Number(value=value))
+    assert number(octets) == value
+
+
+@pytest.mark.parametrize("octets", ["80", "0001", "010000000000", "0100000000", ""])
 def test_other_numbers_are_unusual(octets: str) -> None:
     with pytest.raises((Unusual, IndexError)):
-        read_number(bytes.fromhex(octets), 0, 0xA4)
+        number(bytes.fromhex(octets))
 
 
-@pytest.mark.parametrize("number", [-1, 1 << 32])
-def test_numbers_beyond_32_bits_are_not_written(number: int) -> None:
+@pytest.mark.parametrize("value", range(-3, 131))
+def test_small_numbers(value: int) -> None:
+    octets = der.encode(Number(value=value))[4:]
+    assert SMALL_NUMBERS.get(octets) == (value if 0 <= value < 128 else None)
+
+
+@pytest.mark.parametrize("value", [-1, 1 << 32])
+def test_numbers_beyond_32_bits_are_not_written(value: int) -> None:
     with pytest.raises(Unusual):
-        write_number(0xA4, number)
-
-
-@given(seconds=st.integers(-30610224000, 253402300799))
-def test_times(seconds: int) -> None:
-    octets = write_time(0xA5, seconds)
-    assert read_time(octets, 0, 0xA5) == (seconds, 19)
-    decoded = der.decode(Time, der.encode_tlv(0x30, octets[2:]))
-    assert der.decode_time(decoded.value) == seconds
+        number_octets(value)
 
 
 @der.sequence
@@ -87,41 +161,36 @@ class Time:
     value: der.GeneralizedTime
 
 
+@given(seconds=st.integers(-30610224000, 253402300799))
+def test_times(seconds: int) -> None:
+    octets = time_octets(seconds)
+    assert time(octets) == seconds
+    decoded = der.decode(Time, der.encode_tlv(0x30, der.encode_tlv(0x18, octets)))
+    assert der.decode_time(decoded.value) == seconds
+
+
 @pytest.mark.parametrize(
-    "digits", ["20260229120000Z", "20261301000000Z", "20260101240000Z", "2026010100000 Z", "+0260101000000Z"]
-)
+    "digits",
+    ["20260229120000Z", "20261301000000Z", "20260101240000Z", "2026010100000 Z", "+0260101000000Z", "20260101000000",
+     "20260101000000+", "20260101000000ZZ", ""],
+)  # fmt: skip
 def test_times_that_are_none_are_unusual(digits: str) -> None:
     with pytest.raises(Unusual):
-        read_time(b"\xa5\x11\x18\x0f" + digits.encode(), 0, 0xA5)
+        time(digits.encode())
+
+
+def test_times_beyond_the_calendar_are_not_written() -> None:
     with pytest.raises(Unusual):
-        write_time(0xA5, 1 << 60)
+        time_octets(1 << 60)
 
 
-@given(kind=st.integers(0, 127), octets=st.binary(max_size=116))
-def test_typed_octets(kind: int, octets: bytes) -> None:
-    written = write_typed_octets(0xA1, kind, octets)
-    assert read_typed_octets(b"-" + written, 1, 0xA1) == (kind, octets, 1 + len(written))
-    decoded = der.decode(Typed, written[2:])
-    assert (decoded.kind, decoded.octets) == (kind, octets)
+@given(contents=st.binary(max_size=70000))
+def test_values_begin_as_they_are_encoded(contents: bytes) -> None:
+    value = der.encode_tlv(0x6E, contents)
+    assert opening(0x6E, len(value)) + contents == value
 
 
-@der.sequence
-class Typed:
-    """A number and octets."""
-
-    kind: Annotated[int, der.Explicit(0)]
-    octets: Annotated[bytes, der.Explicit(1)]
-
-
-@pytest.mark.parametrize(("kind", "size"), [(-1, 0), (128, 0), (1, 117)])
-def test_typed_octets_of_another_form_are_not_written(kind: int, size: int) -> None:
+@pytest.mark.parametrize("size", [-1, 0, 1, 130, 259])
+def test_some_sizes_no_value_has(size: int) -> None:
     with pytest.raises(Unusual):
-        write_typed_octets(0xA1, kind, bytes(size))
-
-
-def test_pairs() -> None:
-    octets = bytes.fromhex("a103 1b0141 a204 30020506")
-    assert read_pair(octets, 0, 0xA1, 0x1B, 0x30) == (b"A", b"\x05\x06", len(octets))
-    for at in (0, 1, 2, 3, 5, 6, 7, 8):
-        with pytest.raises((Unusual, IndexError)):
-            read_pair(octets[:at] + bytes((octets[at] ^ 1,)) + octets[at + 1 :], 0, 0xA1, 0x1B, 0x30)
+        opening(0x30, size)

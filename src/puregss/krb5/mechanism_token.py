@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from puregss.base.errors import BadMechanismError, BadMICError, InvalidTokenError, OperationUnavailableError
@@ -12,8 +13,9 @@ from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
 from puregss.kcrypto.key import Key
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
-from puregss.wire.der import decode_tlv, encode_tlv
+from puregss.wire.der import encode_tlv
 from puregss.wire.framing import decode_framed
+from puregss.wire.usual import Unusual, opening
 
 AP_REQ: Final = b"\x01\x00"
 AP_REP: Final = b"\x02\x00"
@@ -42,15 +44,23 @@ def decode_token(token: bytes) -> tuple[bytes, bytes, bool]:
         if (token_id := _BARE.get(token[0])) is None:
             raise InvalidTokenError(f"the token begins with 0x{token[0]:02x}; neither GSS-API nor Kerberos begins so")
         return token_id, token, False
-    contents = decode_tlv(_FRAMED, token, "a GSS-API initial token")
-    if contents.startswith(_KERBEROS):
-        # What nearly every token begins with is told by its octets, without making an OID of them.
-        start = len(_KERBEROS)
-        return contents[start : start + 2], contents[start + 2 :], True
+    usual = _usual_beginning(len(token))
+    if usual is not None and token.startswith(usual):
+        start = len(usual)
+        return token[start : start + 2], token[start + 2 :], True
     oid, inner = decode_framed(token)
     if oid != MechType.kerberos and oid not in KERBEROS_ALIASES:
         raise BadMechanismError(f"the token is of the mechanism {oid}, not of Kerberos")
     return inner[:2], inner[2:], True
+
+
+@lru_cache(maxsize=1024)
+def _usual_beginning(size: int) -> bytes | None:
+    """What a framed token of Kerberos begins with if it is `size` octets in all; None if none is."""
+    try:
+        return opening(_FRAMED, size) + _KERBEROS
+    except Unusual:
+        return None
 
 
 def open_sealed(sealed: EncryptedData, key: Key, usage: int, complaint: str) -> bytes:

@@ -1,132 +1,169 @@
-"""X.690 DER read and written by position: values in the form that nearly every peer writes.
+"""X.690 DER by place: messages of one kind and size nearly always have their fields at the same places.
 
-What a value of a known size begins with is known as well, for DER leaves no choice; so tags and lengths are not
-parsed but compared, and small numbers and times stand at places that follow. All readers take the octets and an
-offset, and give a value and the offset behind it. They raise `Unusual` (or IndexError, at the end of the octets) where
-the octets are anything else: malformed, or merely rare. What they accept is strict DER. Offsets may run past the end:
-whoever calls them compares the last one with the size. The writers raise `Unusual` for values without such a form.
+Where the fields of a message are is told by its tags and lengths alone, and DER leaves a writer no choice of them. So
+once a message has been walked through by the strict rules, the octets between its fields prove the form of every
+message of the same size that has the same octets there: `Places` cuts it where the other one had its fields, and
+compares all that lies between them at once. What is accepted so is strict DER. Everything here raises `Unusual` (or
+LookupError) for what is malformed, or merely rare.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from struct import Struct
+from typing import Final
 
-from puregss.wire.der import encode_length
+from puregss.base.errors import InvalidTokenError
+from puregss.wire.der import decode_length, encode_length
+
+_MOST: Final = 256
+"""Sizes that are remembered for one kind of message: strangers choose them."""
+
+Span = tuple[int, int]
+"""Where a field begins, and where it ends."""
 
 
 class Unusual(Exception):
     """The general decoder or encoder is to be asked, which knows what is wrong with the value, if anything is."""
 
 
-@lru_cache(maxsize=1024)
-def nested(tags: bytes, size: int) -> bytes:
-    """What values of one-octet `tags`, each in the one before, begin with if they are `size` octets in all.
+class Places:
+    """The fields of one kind of message. `find` gives the spans of its fields in order, or raises `Unusual`.
 
-    Unusual if no length octets lead to that size.
+    Every octet outside the spans must be one that `find` has looked at: a tag, a length, or a constant.
     """
-    head = b""
-    for tag in tags:
-        length = next((size - 1 - octets for octets in range(1, 5) if _fits(size - 1 - octets, octets)), None)
-        if length is None:
+
+    __slots__ = ("_find", "_known")
+
+    def __init__(self, find: Callable[[bytes], Sequence[Span]]) -> None:
+        self._find = find
+        self._known: dict[int, tuple[Callable[[bytes], tuple[bytes, ...]], tuple[bytes, ...]]] = {}
+
+    def fields(self, data: bytes) -> tuple[bytes, ...]:
+        """What stands in the spans that `find(data)` gives."""
+        known = self._known.get(len(data))
+        if known is not None:
+            cut, between = known
+            parts = cut(data)
+            if parts[::2] == between:
+                return parts[1::2]
+        return self._cut(data)[1::2]
+
+    def between(self, data: bytes) -> tuple[bytes, ...]:
+        """What stands before, between and behind them."""
+        return self._cut(data)[::2]
+
+    def _cut(self, data: bytes) -> tuple[bytes, ...]:
+        layout, at = "", 0
+        for start, end in self._find(data):
+            layout += f"{start - at}s{end - start}s"
+            at = end
+        cut = Struct(f"{layout}{len(data) - at}s").unpack
+        parts = cut(data)
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[len(data)] = cut, parts[::2]
+        return parts
+
+
+# How spans are found
+
+
+def inside(data: bytes, at: int, limit: int, *tags: int) -> Span:
+    """What is in values of these one-octet tags, at `at`, each the whole contents of the one before.
+
+    So its end is where the first value ends, too, which is not beyond `limit`.
+    """
+    end = limit
+    for number, tag in enumerate(tags):
+        if at >= end or data[at] != tag:
             raise Unusual
-        head += bytes((tag,)) + encode_length(length)
-        size = length
-    return head
+        try:
+            length, at = decode_length(data, at + 1)
+        except InvalidTokenError:
+            raise Unusual from None
+        if at + length > end or (number and at + length != end):
+            raise Unusual
+        end = at + length
+    return at, end
 
 
-def _fits(length: int, octets: int) -> bool:
-    return length >= 0 and len(encode_length(length)) == octets
-
-
-def read_number(data: bytes, at: int, tag: int) -> tuple[int, int]:
-    """`[tag] EXPLICIT INTEGER`, from 0 to 2^32 - 1."""
-    size = data[at + 3]
-    first = data[at + 4]
-    if data[at] != tag or data[at + 1] != size + 2 or data[at + 2] != 0x02 or not 0 < size < 6 or first > 0x7F:
+def whole(data: bytes, *tags: int) -> Span:
+    """`inside` values that fill `data`."""
+    start, end = inside(data, 0, len(data), *tags)
+    if end != len(data):
         raise Unusual
-    if (size > 1 and not first and data[at + 5] < 0x80) or (size == 5 and first):
+    return start, end
+
+
+def inside_if_there(data: bytes, at: int, limit: int, *tags: int) -> Span:
+    """`inside` an OPTIONAL value; nothing, at `at`, where there is none."""
+    return inside(data, at, limit, *tags) if at < limit and data[at] == tags[0] else (at, at)
+
+
+def behind(data: bytes, at: int, constant: bytes) -> int:
+    """The offset behind `constant`, which must stand at `at`."""
+    if not data.startswith(constant, at):
         raise Unusual
-    end = at + 4 + size
-    return int.from_bytes(data[at + 4 : end], "big"), end
+    return at + len(constant)
 
 
-def write_number(tag: int, value: int) -> bytes:
-    """The reverse of `read_number`."""
+# What stands in them
+
+
+def number(octets: bytes) -> int:
+    """An INTEGER's contents, from 0 to 2^32 - 1."""
+    size, first = len(octets), octets[0]
+    if first > 0x7F or (not first and size > 1 and octets[1] < 0x80) or size > 5 or (size == 5 and first):
+        raise Unusual
+    return int.from_bytes(octets, "big")
+
+
+SMALL_NUMBERS: Final = {bytes((value,)): value for value in range(0x80)}
+"""Of an INTEGER's contents, from 0 to 127."""
+
+
+def number_octets(value: int) -> bytes:
+    """The reverse of `number`."""
     if not 0 <= value <= 0xFFFFFFFF:
         raise Unusual
-    size = value.bit_length() // 8 + 1
-    return bytes((tag, size + 2, 0x02, size)) + value.to_bytes(size, "big")
+    return value.to_bytes(value.bit_length() // 8 + 1, "big")
 
 
-def read_time(data: bytes, at: int, tag: int) -> tuple[int, int]:
-    """`[tag] EXPLICIT GeneralizedTime` of whole seconds: seconds since 1970."""
-    if data[at] != tag or data[at + 1 : at + 4] != b"\x11\x18\x0f" or data[at + 18] != 0x5A:
+@lru_cache(maxsize=1024)
+def time(octets: bytes) -> int:
+    """A GeneralizedTime's contents, of whole seconds: seconds since 1970."""
+    digits = octets[:14]
+    if len(octets) != 15 or octets[14] != 0x5A or not digits.isdigit():
         raise Unusual
-    return _seconds(data[at + 4 : at + 18]), at + 19
+    try:
+        year = int(digits[:4])
+        month, day, hour, minute, second = (int(digits[n : n + 2]) for n in range(4, 14, 2))
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        raise Unusual from None
+    return int(moment.timestamp())
 
 
 @lru_cache(maxsize=256)
-def write_time(tag: int, seconds: int) -> bytes:
-    """The reverse of `read_time`."""
+def time_octets(seconds: int) -> bytes:
+    """The reverse of `time`."""
     try:
         digits = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d%H%M%S")
     except (ValueError, OverflowError, OSError):
         raise Unusual from None
     if len(digits) != 14:  # before the year 1000, where not every C library fills with zeros
         raise Unusual
-    return bytes((tag, 0x11, 0x18, 0x0F)) + digits.encode() + b"Z"
+    return digits.encode() + b"Z"
 
 
 @lru_cache(maxsize=1024)
-def _seconds(digits: bytes) -> int:
-    if not digits.isdigit():
-        raise Unusual
-    try:
-        year = int(digits[:4])
-        month, day, hour, minute, second = (int(digits[n : n + 2]) for n in range(4, 14, 2))
-        time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        raise Unusual from None
-    return int(time.timestamp())
-
-
-def read_typed_octets(data: bytes, at: int, tag: int) -> tuple[int, bytes, int]:
-    """`[tag] EXPLICIT SEQUENCE { [0] INTEGER, [1] OCTET STRING }`, the number below 128: number, octets, offset."""
-    length = data[at + 1]
-    kind = data[at + 8]
-    if data[at] != tag or not 11 <= length < 0x80 or kind > 0x7F:
-        raise Unusual
-    before, between = _typed_octets(length)
-    if not (data.startswith(before, at + 2) and data.startswith(between, at + 9)):
-        raise Unusual
-    end = at + 2 + length
-    return kind, data[at + 13 : end], end
-
-
-def write_typed_octets(tag: int, kind: int, octets: bytes) -> bytes:
-    """The reverse of `read_typed_octets`."""
-    length = len(octets) + 11
-    if length > 0x7F or not 0 <= kind <= 0x7F:
-        raise Unusual
-    before, between = _typed_octets(length)
-    return b"".join((bytes((tag, length)), before, bytes((kind,)), between, octets))
-
-
-@lru_cache(maxsize=128)
-def _typed_octets(length: int) -> tuple[bytes, bytes]:
-    return bytes((0x30, length - 2, 0xA0, 3, 2, 1)), bytes((0xA1, length - 9, 0x04, length - 11))
-
-
-def read_pair(data: bytes, at: int, tag: int, first: int, second: int) -> tuple[bytes, bytes, int]:
-    """`[n] EXPLICIT` and `[n + 1] EXPLICIT`, for `tag` the first one's: contents of values tagged `first`, `second`."""
-    size, size2 = data[at + 1], data[at + 3]
-    if data[at] != tag or data[at + 2] != first or size != size2 + 2 or size > 0x7F:
-        raise Unusual
-    middle = at + 2 + size
-    left = data[at + 4 : middle]
-    size, size2 = data[middle + 1], data[middle + 3]
-    if data[middle] != tag + 1 or data[middle + 2] != second or size != size2 + 2 or size > 0x7F:
-        raise Unusual
-    end = middle + 2 + size
-    return left, data[middle + 4 : end], end
+def opening(tag: int, size: int) -> bytes:
+    """What a value of the one-octet `tag` begins with if it is `size` octets in all. Unusual if none is."""
+    for octets in range(1, 5):
+        length = size - 1 - octets
+        if length >= 0 and len(encode_length(length)) == octets:
+            return bytes((tag,)) + encode_length(length)
+    raise Unusual

@@ -25,15 +25,19 @@ from puregss.krb5.messages.fields import (
     encode_name,
     encode_pairs,
     encode_realm,
+    principal_of,
 )
-from puregss.krb5.messages.ticket import ticket_field, ticket_octets
+from puregss.krb5.messages.ticket import TICKET, ticket_field, ticket_octets
 from puregss.krb5.messages.usual import (
+    GENERALIZED_TIME,
+    INTEGER,
     VERSION,
-    opened,
-    read_authorization_data,
-    read_key,
-    read_principal,
-    read_sealed,
+    authorization_data,
+    find_principal,
+    find_sealed,
+    find_typed_if_there,
+    key_if_there,
+    sealed,
 )
 from puregss.krb5.principal import Principal
 from puregss.wire.der import (
@@ -55,7 +59,19 @@ from puregss.wire.der import (
     encode_tlv,
     sequence,
 )
-from puregss.wire.usual import Unusual, nested, read_number, read_time, write_number, write_time, write_typed_octets
+from puregss.wire.usual import (
+    Places,
+    Span,
+    Unusual,
+    behind,
+    inside,
+    inside_if_there,
+    number,
+    number_octets,
+    time,
+    time_octets,
+    whole,
+)
 
 AP_REQ: Final = 14
 AP_REP: Final = 15
@@ -157,22 +173,23 @@ class _EncApRepPart:
 def decode_ap_req(data: bytes) -> ApReq:
     try:
         return _read_ap_req(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_ap_req(data)
 
 
+def _find_ap_req(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, application(AP_REQ), SEQUENCE)
+    at = behind(data, at, _AP_REQ_FIXED)
+    ticket = inside(data, at + 4, end, 0xA3, TICKET)
+    return (at, at + 4), ticket, *find_sealed(data, ticket[1], end, 0xA4)
+
+
+_AP_REQS: Final = Places(_find_ap_req)
+
+
 def _read_ap_req(data: bytes) -> ApReq:
-    at = opened(data, AP_REQ, _AP_REQ_FIXED)
-    ticket, size = at + 8, data[at + 6] << 8 | data[at + 7]
-    end = ticket + size
-    if (
-        data[at + 4] != 0xA3
-        or data[at + 5] != 0x82
-        or size < 0x100
-        or not data.startswith(nested(b"\x61", size), ticket)
-    ):
-        raise Unusual
-    return ApReq(int.from_bytes(data[at : at + 4], "big"), data[ticket:end], read_sealed(data, end, 0xA4))
+    ap_options, ticket, etype, kvno, cipher = _AP_REQS.fields(data)
+    return ApReq(int.from_bytes(ap_options, "big"), encode_tlv(TICKET, ticket), sealed(etype, kvno, cipher))
 
 
 def _decode_ap_req(data: bytes) -> ApReq:
@@ -198,28 +215,47 @@ def encode_ap_req(message: ApReq) -> bytes:
 def decode_authenticator(data: bytes) -> Authenticator:
     try:
         return _read_authenticator(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_authenticator(data)
 
 
+def _find_authenticator(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, _AUTHENTICATOR, SEQUENCE)
+    realm, name = find_principal(data, behind(data, at, VERSION), end, 0xA1)
+    at = behind(data, name[1], _GSS_CHECKSUM)
+    checksum = (at, at + 24)
+    cusec = inside(data, checksum[1], end, 0xA4, INTEGER)
+    ctime = inside(data, cusec[1], end, 0xA5, GENERALIZED_TIME)
+    kind, key = find_typed_if_there(data, ctime[1], end, 0xA6)
+    seq_number = inside_if_there(data, key[1], end, 0xA7, INTEGER)
+    authdata = inside_if_there(data, seq_number[1], end, 0xA8)
+    if authdata[1] != end:
+        raise Unusual
+    return realm, name, checksum, cusec, ctime, kind, key, seq_number, authdata
+
+
+_AUTHENTICATORS: Final = Places(_find_authenticator)
+
+
 def _read_authenticator(data: bytes) -> Authenticator:
-    client, at = read_principal(data, opened(data, 2, VERSION), 0xA1)
-    if not data.startswith(_GSS_CHECKSUM, at):
+    realm, name, checksum, cusec, ctime, kind, key, seq_number, authdata = _AUTHENTICATORS.fields(data)
+    return Authenticator(
+        principal_of(realm, name),
+        Checksum(0x8003, checksum),
+        _microseconds(cusec),
+        time(ctime),
+        key_if_there(kind, key),
+        number(seq_number) if seq_number else None,
+        authorization_data(authdata),
+    )
+
+
+def _microseconds(octets: bytes) -> int:
+    """An Int32 that is not negative; whether there are so many microseconds in a second is asked later."""
+    value = number(octets)
+    if value > 0x7FFFFFFF:
         raise Unusual
-    start = at + len(_GSS_CHECKSUM)
-    checksum = Checksum(0x8003, data[start : start + 24])
-    cusec, at = read_number(data, start + 24, 0xA4)
-    ctime, at = read_time(data, at, 0xA5)
-    subkey = seq_number = None
-    size = len(data)
-    if at < size and data[at] == 0xA6:
-        subkey, at = read_key(data, at, 0xA6)
-    if at < size and data[at] == 0xA7:
-        seq_number, at = read_number(data, at, 0xA7)
-    elements = read_authorization_data(data, at, 0xA8)
-    if cusec > 0x7FFFFFFF:
-        raise Unusual
-    return Authenticator(client, checksum, cusec, ctime, subkey, seq_number, elements)
+    return value
 
 
 def _decode_authenticator(data: bytes) -> Authenticator:
@@ -256,12 +292,20 @@ def encode_authenticator(message: Authenticator) -> bytes:
 def decode_ap_rep(data: bytes) -> ApRep:
     try:
         return _read_ap_rep(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_ap_rep(data)
 
 
+def _find_ap_rep(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, application(AP_REP), SEQUENCE)
+    return find_sealed(data, behind(data, at, _AP_REP_FIXED), end, 0xA2)
+
+
+_AP_REPS: Final = Places(_find_ap_rep)
+
+
 def _read_ap_rep(data: bytes) -> ApRep:
-    return ApRep(read_sealed(data, opened(data, AP_REP, _AP_REP_FIXED), 0xA2))
+    return ApRep(sealed(*_AP_REPS.fields(data)))
 
 
 def _decode_ap_rep(data: bytes) -> ApRep:
@@ -291,22 +335,29 @@ def _encode_ap_rep(message: ApRep) -> bytes:
 def decode_enc_ap_rep_part(data: bytes) -> EncApRepPart:
     try:
         return _read_enc_ap_rep_part(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_enc_ap_rep_part(data)
 
 
-def _read_enc_ap_rep_part(data: bytes) -> EncApRepPart:
-    ctime, at = read_time(data, opened(data, 27, b""), 0xA0)
-    cusec, at = read_number(data, at, 0xA1)
-    subkey = seq_number = None
-    size = len(data)
-    if at < size and data[at] == 0xA2:
-        subkey, at = read_key(data, at, 0xA2)
-    if at < size and data[at] == 0xA3:
-        seq_number, at = read_number(data, at, 0xA3)
-    if at != size or cusec > 0x7FFFFFFF:
+def _find_enc_ap_rep_part(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, _ENC_AP_REP_PART, SEQUENCE)
+    ctime = inside(data, at, end, 0xA0, GENERALIZED_TIME)
+    cusec = inside(data, ctime[1], end, 0xA1, INTEGER)
+    kind, key = find_typed_if_there(data, cusec[1], end, 0xA2)
+    seq_number = inside_if_there(data, key[1], end, 0xA3, INTEGER)
+    if seq_number[1] != end:
         raise Unusual
-    return EncApRepPart(ctime, cusec, subkey, seq_number)
+    return ctime, cusec, kind, key, seq_number
+
+
+_ENC_AP_REP_PARTS: Final = Places(_find_enc_ap_rep_part)
+
+
+def _read_enc_ap_rep_part(data: bytes) -> EncApRepPart:
+    ctime, cusec, kind, key, seq_number = _ENC_AP_REP_PARTS.fields(data)
+    return EncApRepPart(
+        time(ctime), _microseconds(cusec), key_if_there(kind, key), number(seq_number) if seq_number else None
+    )
 
 
 def _decode_enc_ap_rep_part(data: bytes) -> EncApRepPart:
@@ -327,14 +378,21 @@ def encode_enc_ap_rep_part(message: EncApRepPart) -> bytes:
 
 
 def _write_enc_ap_rep_part(message: EncApRepPart) -> bytes:
-    subkey = message.subkey
-    fields = (
-        write_time(0xA0, message.ctime),
-        write_number(0xA1, message.cusec),
-        b"" if subkey is None else write_typed_octets(0xA2, subkey.keytype, subkey.keyvalue),
-        b"" if message.seq_number is None else write_number(0xA3, message.seq_number),
-    )
-    return encode_tlv(_ENC_AP_REP_PART, encode_tlv(SEQUENCE, b"".join(fields)))
+    subkey, seq_number = message.subkey, message.seq_number
+    if subkey is None or seq_number is None:
+        raise Unusual
+    ctime, cusec, sequence = time_octets(message.ctime), number_octets(message.cusec), number_octets(seq_number)
+    before, middle, head, tail = _around(len(cusec), subkey.keytype, len(subkey.keyvalue), len(sequence))
+    return b"".join((before, ctime, middle, cusec, head, subkey.keyvalue, tail, sequence))
+
+
+@lru_cache(maxsize=64)
+def _around(cusec_size: int, keytype: int, key_size: int, sequence_size: int) -> tuple[bytes, bytes, bytes, bytes]:
+    """What stands before each field of an EncAPRepPart whose fields have these sizes; a key's type is part of that."""
+    cusec, sequence = ((1 << 8 * (size - 1)) >> 1 for size in (cusec_size, sequence_size))  # the least of that size
+    sample = _encode_enc_ap_rep_part(EncApRepPart(0, cusec, EncryptionKey(keytype, bytes(key_size)), sequence))
+    before, middle, head, head_end, tail, _ = _ENC_AP_REP_PARTS.between(sample)
+    return before, middle, head + _ENC_AP_REP_PARTS.fields(sample)[2] + head_end, tail
 
 
 def _encode_enc_ap_rep_part(message: EncApRepPart) -> bytes:

@@ -116,10 +116,13 @@ def decode_principal(realm: TLV, name: TLV) -> Principal:
     """Realm and PrincipalName put together."""
     if realm.tag_bytes != _REALM_TAG or name.tag_bytes != _NAME_TAG:
         raise InvalidTokenError("a name is not made of a Realm and a PrincipalName")
-    realm_octets, name_octets = realm.data.tobytes(), name.data.tobytes()
-    if len(realm_octets) + len(name_octets) > _LONGEST_REMEMBERED:
-        return _decode_principal(realm_octets, name_octets)
-    return remembered_principal(realm_octets, name_octets)
+    return principal_of(realm.data.tobytes(), name.data.tobytes())
+
+
+def principal_of(realm: bytes, name: bytes) -> Principal:
+    """The same, of the contents of both values. Only short ones are remembered, so a stranger cannot fill memory."""
+    short = len(realm) + len(name) <= _LONGEST_REMEMBERED
+    return (_remembered_principal if short else _decode_principal)(realm, name)
 
 
 def _decode_principal(realm: bytes, name: bytes) -> Principal:
@@ -128,8 +131,8 @@ def _decode_principal(realm: bytes, name: bytes) -> Principal:
     return Principal(components, realm.decode("utf-8", "surrogateescape"), decode_int32(value.name_type, "name-type"))
 
 
-# The same few names come with every context. Only short ones are kept, so a stranger cannot fill memory.
-remembered_principal = lru_cache(maxsize=512)(_decode_principal)
+# The same few names come with every context.
+_remembered_principal = lru_cache(maxsize=512)(_decode_principal)
 
 
 def encode_name(principal: Principal) -> TLV:

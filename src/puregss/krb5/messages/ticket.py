@@ -27,17 +27,20 @@ from puregss.krb5.messages.fields import (
     encode_name,
     encode_pairs,
     encode_realm,
+    principal_of,
 )
 from puregss.krb5.messages.usual import (
+    GENERALIZED_TIME,
     VERSION,
-    opened,
-    read_authorization_data,
-    read_key,
-    read_principal,
-    read_sealed,
+    authorization_data,
+    find_principal,
+    find_sealed,
+    find_typed,
+    sealed,
 )
 from puregss.krb5.principal import Principal
 from puregss.wire.der import (
+    SEQUENCE,
     TLV,
     BitString,
     Explicit,
@@ -55,10 +58,11 @@ from puregss.wire.der import (
     sequence,
     tlv_octets,
 )
-from puregss.wire.usual import Unusual, read_time, read_typed_octets
+from puregss.wire.usual import SMALL_NUMBERS, Places, Span, Unusual, behind, inside, inside_if_there, time, whole
 
 __all__ = [
     "AD_IF_RELEVANT",
+    "TICKET",
     "AuthorizationData",
     "EncTicketPart",
     "EncryptedData",
@@ -78,14 +82,13 @@ __all__ = [
     "ticket_octets",
 ]
 
-_TICKET: Final = application(1)
+TICKET: Final = application(1)
 _ENC_TICKET_PART: Final = application(3)
 _FLAGS: Final = b"\xa0\x07\x03\x05\x00"
 """[0] BIT STRING of 32 bits, without these."""
 
 AD_IF_RELEVANT: Final = 1
 _DEEPEST: Final = 8
-_MOST_ALIKE: Final = 256
 
 
 class TicketFlag(IntEnum):
@@ -118,11 +121,6 @@ class Ticket(NamedTuple):
 class TransitedEncoding(NamedTuple):
     tr_type: int
     contents: bytes
-
-
-_DIRECT: Final = TransitedEncoding(1, b"")
-_DIRECT_OCTETS: Final = bytes.fromhex("a40b3009 a003020101 a1020400")
-"""[4] TransitedEncoding of a ticket that came through no other realm."""
 
 
 class EncTicketPart(NamedTuple):
@@ -176,30 +174,26 @@ def decode_ticket(data: bytes) -> Ticket:
     """InvalidTokenError if `data` is no ticket of version 5."""
     try:
         return _read_ticket(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_ticket(data)
 
 
-_alike: dict[int, tuple[bytes, Principal, int, int | None]] = {}
-"""By size, what tickets begin with and what that says: those for one service differ in little but their ciphertext."""
+def _find_ticket(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, TICKET, SEQUENCE)
+    realm, name = find_principal(data, behind(data, at, VERSION), end, 0xA1)
+    return realm, name, *find_sealed(data, name[1], end, 0xA3)
+
+
+_TICKETS: Final = Places(_find_ticket)
 
 
 def _read_ticket(data: bytes) -> Ticket:
-    size = len(data)
-    known = _alike.get(size)
-    if known is not None and data.startswith(known[0]):
-        head, server, etype, kvno = known
-        return Ticket(server, EncryptedData(etype, kvno, data[len(head) :]))
-    server, at = read_principal(data, opened(data, 1, VERSION), 0xA1)
-    sealed = read_sealed(data, at, 0xA3)
-    if len(_alike) >= _MOST_ALIKE:
-        _alike.clear()
-    _alike[size] = data[: size - len(sealed.cipher)], server, sealed.etype, sealed.kvno
-    return Ticket(server, sealed)
+    realm, name, etype, kvno, cipher = _TICKETS.fields(data)
+    return Ticket(principal_of(realm, name), sealed(etype, kvno, cipher))
 
 
 def _decode_ticket(data: bytes) -> Ticket:
-    value = decode(_Ticket, decode_tlv(_TICKET, data, "Ticket"))
+    value = decode(_Ticket, decode_tlv(TICKET, data, "Ticket"))
     check_version(value.tkt_vno, "the ticket")
     return Ticket(decode_principal(value.realm, value.sname), decode_encrypted_data(value.enc_part))
 
@@ -211,12 +205,12 @@ def encode_ticket(ticket: Ticket) -> bytes:
         sname=encode_name(ticket.server),
         enc_part=encode_encrypted_data(ticket.enc_part),
     )
-    return encode_tlv(_TICKET, encode(value))
+    return encode_tlv(TICKET, encode(value))
 
 
 def ticket_octets(field: TLV) -> bytes:
     """The Ticket in a field of another message, exactly as it came: who only carries it need not open it."""
-    return encode_tlv(_TICKET, tlv_octets(field, _TICKET, "Ticket"))
+    return encode_tlv(TICKET, tlv_octets(field, TICKET, "Ticket"))
 
 
 def ticket_field(octets: bytes) -> TLV:
@@ -227,30 +221,46 @@ def ticket_field(octets: bytes) -> TLV:
 def decode_enc_ticket_part(data: bytes) -> EncTicketPart:
     try:
         return _read_enc_ticket_part(data)
-    except (Unusual, IndexError):
+    except (Unusual, LookupError):
         return _decode_enc_ticket_part(data)
 
 
+def _find_enc_ticket_part(data: bytes) -> tuple[Span, ...]:
+    at, end = whole(data, _ENC_TICKET_PART, SEQUENCE)
+    at = behind(data, at, _FLAGS)
+    kind, key = find_typed(data, at + 4, end, 0xA1)
+    realm, name = find_principal(data, key[1], end, 0xA2)
+    tr_type, transited = find_typed(data, name[1], end, 0xA4)
+    authtime = inside(data, transited[1], end, 0xA5, GENERALIZED_TIME)
+    starttime = inside_if_there(data, authtime[1], end, 0xA6, GENERALIZED_TIME)
+    endtime = inside(data, starttime[1], end, 0xA7, GENERALIZED_TIME)
+    renew_till = inside_if_there(data, endtime[1], end, 0xA8, GENERALIZED_TIME)
+    authdata = inside_if_there(data, renew_till[1], end, 0xAA)
+    if authdata[1] != end:
+        raise Unusual
+    flags = (at, at + 4)
+    return flags, kind, key, realm, name, tr_type, transited, authtime, starttime, endtime, renew_till, authdata
+
+
+_ENC_TICKET_PARTS: Final = Places(_find_enc_ticket_part)
+
+
 def _read_enc_ticket_part(data: bytes) -> EncTicketPart:
-    at = opened(data, 3, _FLAGS)
-    flags = int.from_bytes(data[at : at + 4], "big")
-    key, at = read_key(data, at + 4, 0xA1)
-    client, at = read_principal(data, at, 0xA2)
-    if data.startswith(_DIRECT_OCTETS, at):
-        transited = _DIRECT
-        at += len(_DIRECT_OCTETS)
-    else:
-        tr_type, contents, at = read_typed_octets(data, at, 0xA4)
-        transited = TransitedEncoding(tr_type, contents)
-    authtime, at = read_time(data, at, 0xA5)
-    starttime = renew_till = None
-    if data[at] == 0xA6:
-        starttime, at = read_time(data, at, 0xA6)
-    endtime, at = read_time(data, at, 0xA7)
-    if at < len(data) and data[at] == 0xA8:
-        renew_till, at = read_time(data, at, 0xA8)
-    elements = read_authorization_data(data, at, 0xAA)
-    return EncTicketPart(flags, key, client, transited, authtime, starttime, endtime, renew_till, (), elements)
+    (
+        flags, kind, key, realm, name, tr_type, transited, authtime, starttime, endtime, renew_till, authdata,
+    ) = _ENC_TICKET_PARTS.fields(data)  # fmt: skip
+    return EncTicketPart(
+        int.from_bytes(flags, "big"),
+        EncryptionKey(SMALL_NUMBERS[kind], key),
+        principal_of(realm, name),
+        TransitedEncoding(SMALL_NUMBERS[tr_type], transited),
+        time(authtime),
+        time(starttime) if starttime else None,
+        time(endtime),
+        time(renew_till) if renew_till else None,
+        (),
+        authorization_data(authdata),
+    )
 
 
 def _decode_enc_ticket_part(data: bytes) -> EncTicketPart:

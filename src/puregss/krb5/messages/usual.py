@@ -1,13 +1,12 @@
-"""RFC 4120 §5.2: fields of the messages of an AP exchange, read by position where they have the usual form.
+"""RFC 4120 §5.2: fields of the messages of an AP exchange, found by place where they have the usual form.
 
 Every context costs four such messages, and reading them declaratively took a third of the acceptor's time. Functions
-here raise `Unusual` or IndexError for whatever they do not recognize: fields that are long or rare, and all that is
+here raise `Unusual` or LookupError for whatever they do not recognize: fields that are rare, and all that is
 malformed. The general decoders then decide; what is accepted here they decode to the same values.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from puregss.krb5.messages.fields import (
@@ -15,89 +14,78 @@ from puregss.krb5.messages.fields import (
     EncryptedData,
     EncryptionKey,
     decode_authorization_data,
-    remembered_principal,
 )
-from puregss.krb5.principal import Principal
-from puregss.wire.der import GENERAL_STRING, SEQUENCE, application
-from puregss.wire.usual import Unusual, nested, read_pair, read_typed_octets
+from puregss.wire.der import GENERAL_STRING, SEQUENCE
+from puregss.wire.usual import SMALL_NUMBERS, Places, Span, Unusual, inside, inside_if_there, number, whole
 
-_SMALL: Final = b"\xa0\x03\x02\x01"
-"""[0] INTEGER of one octet, without that octet."""
+INTEGER: Final = 0x02
+OCTET_STRING: Final = 0x04
+GENERALIZED_TIME: Final = 0x18
 
-VERSION: Final = _SMALL + b"\x05"
+VERSION: Final = b"\xa0\x03\x02\x01\x05"
 """[0] INTEGER 5, with which the messages begin."""
 
-_KVNO: Final = b"\xa1\x03\x02\x01"
+
+def find_principal(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span]:
+    """A Realm under `tag`, and what is in a PrincipalName under the next one."""
+    realm = inside(data, at, limit, tag, GENERAL_STRING)
+    return realm, inside(data, realm[1], limit, tag + 1, SEQUENCE)
 
 
-def opened(data: bytes, number: int, fixed: bytes) -> int:
-    """The offset behind `[APPLICATION number] SEQUENCE`, which fills `data`, and the first octets in it, `fixed`."""
-    opening = _opening(number, fixed, len(data))
-    if not data.startswith(opening):
+def find_typed(data: bytes, at: int, limit: int, *tags: int) -> tuple[Span, Span]:
+    """A number and octets: what EncryptionKey, TransitedEncoding and an element of AuthorizationData are made of."""
+    start, end = inside(data, at, limit, *tags, SEQUENCE)
+    kind = inside(data, start, end, 0xA0, INTEGER)
+    octets = inside(data, kind[1], end, 0xA1, OCTET_STRING)
+    if octets[1] != end:
         raise Unusual
-    return len(opening)
+    return kind, octets
 
 
-@lru_cache(maxsize=1024)
-def _opening(number: int, fixed: bytes, size: int) -> bytes:
-    return nested(bytes((application(number), SEQUENCE)), size) + fixed
+def find_typed_if_there(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span]:
+    """The same for an OPTIONAL field; two times nothing where there is none."""
+    if at < limit and data[at] == tag:
+        return find_typed(data, at, limit, tag)
+    return (at, at), (at, at)
 
 
-def read_principal(data: bytes, at: int, tag: int) -> tuple[Principal, int]:
-    """A Realm under `tag` and a PrincipalName under the next one."""
-    realm, name, at = read_pair(data, at, tag, GENERAL_STRING, SEQUENCE)
-    return remembered_principal(realm, name), at
+def key_if_there(kind: bytes, octets: bytes) -> EncryptionKey | None:
+    return EncryptionKey(SMALL_NUMBERS[kind], octets) if kind else None
 
 
-def read_key(data: bytes, at: int, tag: int) -> tuple[EncryptionKey, int]:
-    """EncryptionKey under `tag`."""
-    kind, octets, at = read_typed_octets(data, at, tag)
-    return EncryptionKey(kind, octets), at
-
-
-def read_sealed(data: bytes, at: int, tag: int) -> EncryptedData:
-    """EncryptedData under `tag`, with which `data` ends."""
-    head = _sealed_head(tag, len(data) - at)
-    if not data.startswith(head, at):
+def find_sealed(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span, Span]:
+    """EncryptedData under `tag`, with which the message ends: enctype, version (or nothing) and ciphertext."""
+    start, end = inside(data, at, limit, tag, SEQUENCE)
+    etype = inside(data, start, end, 0xA0, INTEGER)
+    kvno = inside_if_there(data, etype[1], end, 0xA1, INTEGER)
+    cipher = inside(data, kvno[1], end, 0xA2, OCTET_STRING)
+    if not cipher[1] == end == limit:
         raise Unusual
-    at += len(head)
-    etype, kvno = data[at], None
-    at += 1
-    if data.startswith(_KVNO, at):
-        kvno = data[at + 4]
-        at += 5
-    head = nested(b"\xa2\x04", len(data) - at)
-    if etype > 0x7F or (kvno is not None and kvno > 0x7F) or not data.startswith(head, at):
-        raise Unusual
-    return EncryptedData(etype, kvno, data[at + len(head) :])
+    return etype, kvno, cipher
 
 
-@lru_cache(maxsize=1024)
-def _sealed_head(tag: int, size: int) -> bytes:
-    return nested(bytes((tag, SEQUENCE)), size) + _SMALL
+def sealed(etype: bytes, kvno: bytes, cipher: bytes) -> EncryptedData:
+    return EncryptedData(SMALL_NUMBERS[etype], number(kvno) if kvno else None, cipher)
 
 
-def read_authorization_data(data: bytes, at: int, tag: int) -> AuthorizationData:
-    """AuthorizationData under `tag`, with which `data` ends; empty if `data` ends before it."""
-    size = len(data) - at
-    if not size:
+def authorization_data(octets: bytes) -> AuthorizationData:
+    """AuthorizationData with its tag; no elements where there is nothing."""
+    if not octets:
         return ()
-    head = nested(bytes((tag,)), size)
-    if not data.startswith(head, at):
-        raise Unusual
-    at += len(head)
-    single = _element_head(len(data) - at)
-    if not data.startswith(single, at):
-        return decode_authorization_data(data[at:])
-    kind = data[at + len(single)]
-    at += len(single) + 1
-    head = nested(b"\xa1\x04", len(data) - at)
-    if kind > 0x7F or not data.startswith(head, at):
-        raise Unusual
-    return ((kind, data[at + len(head) :]),)
+    try:
+        fields = _ELEMENTS.fields(octets)
+        return tuple(zip(map(SMALL_NUMBERS.__getitem__, fields[::2]), fields[1::2], strict=True))
+    except (Unusual, LookupError):
+        return decode_authorization_data(octets)
 
 
-@lru_cache(maxsize=1024)
-def _element_head(size: int) -> bytes:
-    """What a list of one element, its number below 128, begins with."""
-    return nested(bytes((SEQUENCE, SEQUENCE)), size) + _SMALL
+def _find_elements(data: bytes) -> list[Span]:
+    at, end = whole(data, SEQUENCE)
+    spans: list[Span] = []
+    while at < end:
+        spans += find_typed(data, at, end)
+        at = spans[-1][1]
+    return spans
+
+
+_ELEMENTS: Final = Places(_find_elements)
