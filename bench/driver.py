@@ -50,11 +50,11 @@ class Result:
     @property
     def verdict(self) -> str:
         """Where the row stands."""
-        if self.least is None:
-            return ""
-        if self.ratio < self.least:
+        if self.least is not None and self.ratio < self.least:
             return "short"
-        return "goal" if self.goal is not None and self.ratio >= self.goal else "holds"
+        if self.goal is not None and self.ratio >= self.goal:
+            return "goal"
+        return "" if self.least is None else "holds"
 
     def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "verdict": self.verdict}

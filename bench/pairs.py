@@ -9,6 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import gssapi
+
+import puregss
+from puregss.gss.world import install
 from tests.interop.mit_realm import ENCTYPES, MitRealm
 
 FLAGS = 2 | 4 | 8 | 16 | 32
@@ -20,12 +24,14 @@ def service_of(enctype: int) -> str:
     return f"enctype{enctype}@localhost"
 
 
+def enctype_of(service: str) -> int:
+    """The reverse."""
+    return int(service.removeprefix("enctype").partition("@")[0])
+
+
 @contextmanager
 def realm(enctypes: tuple[int, ...]) -> Iterator[MitRealm]:
-    """MIT's KDC with a service for each enctype, a keytab, and alice's tickets for all of them in her cache.
-
-    This process's environment points into it, so that both implementations find it as they would anywhere.
-    """
+    """MIT's KDC with a service for each enctype, a keytab, and tickets of alice's; the first enctype is in use."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # files must not measure the disk
     with TemporaryDirectory(dir=memory) as folder, MitRealm(Path(folder) / "realm") as running:
         running.add_user("alice")
@@ -34,11 +40,25 @@ def realm(enctypes: tuple[int, ...]) -> Iterator[MitRealm]:
             assert enctype in ENCTYPES
             running.add_service(name, enctypes=[enctype])
         running.keytab(*names)
-        running.kinit("alice", "-f")
-        for name in names:
-            running.kvno(name)
-        os.environ.update(running.environment())
+        use(running, enctypes[0])
         yield running
+
+
+def use(running: MitRealm, enctype: int) -> None:
+    """Let this process's environment point into the realm, with this enctype alone permitted and a ticket at hand.
+
+    Both implementations find it as they would anywhere. Where more is permitted, acceptors choose subkeys of the type
+    that both sides like best, and every row would measure that one.
+    """
+    service = service_of(enctype)
+    environment = running.narrowed(enctype, "alice")
+    running.run("kvno", service.replace("@", "/"), env=environment)
+    os.environ.update(environment)
+    install(None)
+    pair = established(puregss, service)
+    assert pair[0].enctype == pair[1].enctype == ENCTYPES[enctype]
+    sizes = {len(ends[0].wrap(b"", True).message) for ends in (pair, established(gssapi, service))}
+    assert len(sizes) == 1, f"the two sides protect messages in different ways: tokens of {sizes} octets"
 
 
 def initiator(gss: Any, service: str) -> Any:

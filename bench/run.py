@@ -21,7 +21,7 @@ import puregss
 from bench import acceptor, establishment, growth, memory, messages, startup, transfer
 from bench.driver import Result, race
 from bench.growth import Curve
-from bench.pairs import realm, service_of
+from bench.pairs import realm, service_of, use
 from tests.interop.mit_realm import ENCTYPES
 
 _COLOURS = {"short": "red", "holds": "yellow", "goal": "green", "": "white"}
@@ -59,10 +59,12 @@ def main(enctypes: tuple[str, ...], rounds: int, only: str, as_json: bool) -> No
     numbers = tuple(int(number) for number in enctypes) or (18, 20)
     parts: dict[str, list[Result]] = {}
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else 120)
-    with realm(numbers), console.status("") as status:
-        for title, rows in [(ENCTYPES[number], results(number, rounds, only)) for number in numbers] + [
-            ("independent of the enctype", common(rounds, only))
+    with realm(tuple(dict.fromkeys((*numbers, 18)))) as running, console.status("") as status:
+        for title, enctype, rows in [
+            *((ENCTYPES[number], number, results(number, rounds, only)) for number in numbers),
+            ("independent of the enctype", 18, common(rounds, only)),
         ]:
+            use(running, enctype)
             parts[title] = []
             for result in rows:
                 status.update(f"{title}: {result.name}")
