@@ -98,15 +98,20 @@ class Key:
         self._kept[place] = opener
         return plaintext
 
-    def expect(self, *usages: int) -> None:
-        """Derive what encryption or decryption for these usages will need, at once: half the work of one by one."""
-        derived = iter(self._profile.derive(self._material, *sealing_constants(*usages)))
-        self._kept = dict(zip([usage << 8 for usage in usages], zip(derived, derived, strict=True), strict=True))
+    def expect(self, first: int, second: int) -> None:
+        """Derive what encryption or decryption for two usages will need, at once: half the work of one by one."""
+        ke1, ki1, ke2, ki2 = self._profile.derive(self._material, *sealing_constants(first, second))
+        self._kept = {first << 8: (ke1, ki1), second << 8: (ke2, ki2)}
 
     def _sealing_keys(self, usage: int) -> Sequence[bytes]:
         """Ke and Ki."""
-        expected = self._kept.pop(usage << 8, None) if self._kept else None
-        return expected or self._profile.derive(self._material, *sealing_constants(usage))
+        kept = self._kept
+        expected: Sequence[bytes] | None = kept.pop(usage << 8, None) if kept else None
+        if expected is None:
+            return self._profile.derive(self._material, *sealing_constants(usage))
+        if not kept:
+            self._kept = {}  # an emptied dict holds on to its memory, for as long as a context lives
+        return expected
 
     def _take(self, place: int) -> Any:
         """What an earlier call left: taken out while it is in use, put back if nothing was raised.

@@ -91,6 +91,19 @@ class Protection:
         self._mic_out: Mac | None = None
         self._mic_in: Mac | None = None
 
+    # Few contexts talk in one direction only: whichever is needed first, the keys of both are derived. A second pair
+    # costs little beside the cipher object that derives it.
+
+    def _new_sealer(self) -> Sealer:
+        if self._opener is None:
+            self._key.expect(self._out.seal_usage, self._in.seal_usage)
+        return self._key.sealer(self._out.seal_usage)
+
+    def _new_opener(self) -> Opener:
+        if self._sealer is None:
+            self._key.expect(self._out.seal_usage, self._in.seal_usage)
+        return self._key.opener(self._in.seal_usage)
+
     # Wrap tokens (§4.2.6.2)
 
     def wrap(self, message: bytes, confidential: bool, number: int) -> bytes:
@@ -100,7 +113,7 @@ class Protection:
         if not confidential:
             return self._wrap_clear(message, number)
         header = self._out.sealed + number.to_bytes(8, "big")
-        sealer = self._sealer or self._key.sealer(self._out.seal_usage)
+        sealer = self._sealer or self._new_sealer()
         self._sealer = None
         token = sealer.seal(self._entropy, header, message, header)
         self._sealer = sealer
@@ -131,7 +144,7 @@ class Protection:
                 token = header + unrotated(header, token, filler if self._dce else 0)
         if len(token) < self._least:
             raise InvalidTokenError("the token is too short to hold a confounder, a header and a checksum")
-        opener = self._opener or self._key.opener(self._in.seal_usage)
+        opener = self._opener or self._new_opener()
         self._opener = None
         message, inner = opener.open(token, HEADER, HEADER)
         self._opener = opener
