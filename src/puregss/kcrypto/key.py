@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from puregss.base.errors import BadMICError, GSSError, OperationUnavailableError
@@ -17,10 +18,10 @@ from puregss.kcrypto.rfc6803 import CamelliaProfile, camellia_available
 from puregss.kcrypto.rfc8009 import AesSha2Profile
 
 _PROFILES: Final[dict[int, Profile]] = {
-    17: AesSha1Profile(17, 16, checksum_type=15),
-    18: AesSha1Profile(18, 32, checksum_type=16),
-    19: AesSha2Profile(19, b"aes128-cts-hmac-sha256-128", 16, 19, 16, SHA256()),
-    20: AesSha2Profile(20, b"aes256-cts-hmac-sha384-192", 32, 20, 24, SHA384()),
+    17: AesSha1Profile(17, 16, AES128, checksum_type=15),
+    18: AesSha1Profile(18, 32, AES256, checksum_type=16),
+    19: AesSha2Profile(19, b"aes128-cts-hmac-sha256-128", 16, AES128, 19, 16, SHA256()),
+    20: AesSha2Profile(20, b"aes256-cts-hmac-sha384-192", 32, AES256, 20, 24, SHA384()),
     25: CamelliaProfile(25, b"camellia128-cts-cmac", 16, checksum_type=17),
     26: CamelliaProfile(26, b"camellia256-cts-cmac", 32, checksum_type=18),
 }

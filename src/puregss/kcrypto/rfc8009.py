@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
@@ -37,6 +37,7 @@ class AesSha2Profile:
     enctype: int
     name: bytes
     key_size: int
+    aes: type[AES128 | AES256]
     checksum_type: int
     checksum_size: int
     hash: HashAlgorithm
@@ -61,10 +62,10 @@ class AesSha2Profile:
         return mac
 
     def sealer(self, ke: bytes, ki: bytes) -> CiphertextMacSealer:
-        return CiphertextMacSealer(AES(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacSealer(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
 
     def opener(self, ke: bytes, ki: bytes) -> CiphertextMacOpener:
-        return CiphertextMacOpener(AES(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacOpener(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))
