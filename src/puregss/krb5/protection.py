@@ -112,7 +112,7 @@ class Protection:
             message = octets(message)
         if not confidential:
             return self._wrap_clear(message, number)
-        header = self._out.sealed + number.to_bytes(8, "big")
+        header = self._out.sealed + number.to_bytes(8)
         sealer = self._sealer or self._new_sealer()
         self._sealer = None
         token = sealer.seal(self._entropy, header, message, header)
@@ -120,7 +120,7 @@ class Protection:
         return token
 
     def _wrap_clear(self, message: bytes, number: int) -> bytes:
-        snd_seq = number.to_bytes(8, "big")
+        snd_seq = number.to_bytes(8)
         template = self._clear_out
         if template is None:
             template = self._clear_out = self._key.checksum_mac(self._out.seal_usage)
@@ -155,7 +155,7 @@ class Protection:
             if filler > len(message):
                 raise InvalidTokenError("the token claims more filler than it holds")
             message = message[:-filler]
-        return message, True, int.from_bytes(header[8:], "big")
+        return message, True, int.from_bytes(header[8:])
 
     def _unwrap_clear(self, header: bytes, token: bytes) -> tuple[bytes, bool, int]:
         size = self._size
@@ -174,7 +174,7 @@ class Protection:
         mac.update(header[:4] + b"\0\0\0\0" + header[8:])
         if not hmac.compare_digest(mac.finalize()[:size], body[end:]):
             raise BadMICError("the token's checksum does not belong to its message")
-        return message, False, int.from_bytes(header[8:], "big")
+        return message, False, int.from_bytes(header[8:])
 
     # MIC tokens (§4.2.6.1)
 
@@ -185,7 +185,7 @@ class Protection:
         template = self._mic_out
         if template is None:
             template = self._mic_out = self._key.checksum_mac(self._out.sign_usage)
-        header = self._out.mic + number.to_bytes(8, "big")
+        header = self._out.mic + number.to_bytes(8)
         mac = template.copy()
         mac.update(message)
         mac.update(header)
@@ -211,7 +211,7 @@ class Protection:
         mac.update(header)
         if not hmac.compare_digest(mac.finalize()[: self._size], token[HEADER:]):
             raise BadMICError("the MIC does not belong to the message")
-        return int.from_bytes(header[8:], "big")
+        return int.from_bytes(header[8:])
 
     def check_header(self, header: bytes, tok_id: bytes) -> int:
         """The flags of a header that is not simply the expected one. Flags nobody knows are ignored (§4.2.2)."""
