@@ -22,6 +22,8 @@ _PROFILES: Final[dict[int, Profile]] = {
     18: AesSha1Profile(18, 32, AES256, checksum_type=16),
     19: AesSha2Profile(19, b"aes128-cts-hmac-sha256-128", 16, AES128, 19, 16, SHA256()),
     20: AesSha2Profile(20, b"aes256-cts-hmac-sha384-192", 32, AES256, 20, 24, SHA384()),
+}
+_CAMELLIA: Final[dict[int, Profile]] = {
     25: CamelliaProfile(25, b"camellia128-cts-cmac", 16, checksum_type=17),
     26: CamelliaProfile(26, b"camellia256-cts-cmac", 32, checksum_type=18),
 }
@@ -33,19 +35,21 @@ _NOTHING: Final[dict[int, Any]] = {}  # stands for a dict not made yet: most key
 def profile_of(enctype: int) -> Profile:
     """The encryption type's profile. OperationUnavailableError, with the reason, for those puregss lacks."""
     profile = _PROFILES.get(enctype)
-    if profile is None:
+    if profile is not None:
+        return profile
+    if enctype not in _CAMELLIA:
         reason = (
             "puregss does not speak DES, 3DES or RC4, which are broken; have the KDC issue an AES key"
             if enctype in WITHDRAWN
             else "puregss does not know it"
         )
         raise OperationUnavailableError(f"a key has the encryption type {enctype_name(enctype)}: {reason}")
-    if enctype in (25, 26) and not camellia_available():
+    if not camellia_available():
         raise OperationUnavailableError(
             f"a key has the encryption type {enctype_name(enctype)}: the OpenSSL under this Python's cryptography "
             "package has no Camellia; have the KDC issue an AES key"
         )
-    return profile
+    return _CAMELLIA[enctype]
 
 
 def key_size(enctype: int) -> int:
@@ -60,7 +64,7 @@ class Key:
 
     def __init__(self, enctype: int, material: bytes) -> None:
         """OperationUnavailableError for an enctype puregss lacks; GSSError if `material` has the wrong length."""
-        self._profile = profile = profile_of(enctype)
+        self._profile = profile = _PROFILES.get(enctype) or profile_of(enctype)
         if len(material) != profile.key_size:
             raise GSSError(
                 f"a key of the encryption type {enctype_name(enctype)} has {len(material)} octets; "

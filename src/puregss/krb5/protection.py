@@ -27,6 +27,7 @@ KG_USAGE_INITIATOR_SIGN: Final = 25
 
 HEADER: Final = 16
 _CONFOUNDER: Final = 16
+_SEALED_OVERHEAD: Final = HEADER + _CONFOUNDER + HEADER
 WRAP: Final = b"\x05\x04"
 _MIC: Final = b"\x04\x04"
 _MIC_FILLER: Final = b"\xff" * 5
@@ -48,7 +49,12 @@ class _Direction:
         self.mic = _MIC + bytes((self.flags,)) + _MIC_FILLER
 
 
-_DIRECTIONS: Final = {(by, subkey): _Direction(by, subkey) for by in (False, True) for subkey in (False, True)}
+_DIRECTIONS: Final = {
+    (initiate, subkey): (_Direction(not initiate, subkey), _Direction(initiate, subkey))
+    for initiate in (False, True)
+    for subkey in (False, True)
+}
+"""By whether this end initiated, and whether there is an acceptor's subkey: what it sends, what it receives."""
 
 
 class Protection:
@@ -80,10 +86,9 @@ class Protection:
         self._key = key
         self._dce = dce_style
         self._entropy = entropy
-        self._size = key.checksum_size
-        self._least = wrap_overhead(key, True)
-        self._out = _DIRECTIONS[not initiate, acceptor_subkey]
-        self._in = _DIRECTIONS[initiate, acceptor_subkey]
+        self._size = size = key.checksum_size
+        self._least = size + _SEALED_OVERHEAD
+        self._out, self._in = _DIRECTIONS[initiate, acceptor_subkey]
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
         self._clear_out: Mac | None = None
@@ -237,7 +242,7 @@ class Protection:
 
 def wrap_overhead(key: Key, confidential: bool) -> int:
     """Octets that a Wrap token has more than its message."""
-    return HEADER + key.checksum_size + (_CONFOUNDER + HEADER if confidential else 0)
+    return key.checksum_size + (_SEALED_OVERHEAD if confidential else HEADER)
 
 
 def octets(data: object) -> bytes:
