@@ -54,7 +54,7 @@ def profile_of(enctype: int) -> Profile:
 
 def key_size(enctype: int) -> int:
     """Octets of a key. OperationUnavailableError for enctypes puregss lacks."""
-    return profile_of(enctype).key_size
+    return (_PROFILES.get(enctype) or profile_of(enctype)).key_size
 
 
 class Key:
