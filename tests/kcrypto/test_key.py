@@ -119,6 +119,13 @@ def test_round_trip(enctype: int, plaintext: bytes, usage: int) -> None:
         assert key.decrypt(usage, key.encrypt(usage, plaintext, os.urandom)) == plaintext
 
 
+@given(enctypes, st.binary(max_size=80), st.integers(0, 80))
+def test_a_trailer_is_the_end_of_the_plaintext(enctype: int, text: bytes, cut: int) -> None:
+    confounder = os.urandom(16)
+    ciphertext = make(enctype).sealer(5).seal(lambda n: confounder[:n], b"prefix", text[:cut], text[cut:])
+    assert ciphertext == b"prefix" + make(enctype).encrypt(5, text, lambda n: confounder[:n])
+
+
 @every_enctype
 def test_kept_ciphers_make_what_fresh_ones_make(enctype: int) -> None:
     """A key that has worked and one that never did read each other's output, and no confounder comes twice."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
 from puregss.kcrypto.enctypes import SUPPORTED, enctype_name
-from puregss.kcrypto.key import Key
+from puregss.kcrypto.key import Key, profile_of
 from puregss.krb5.protection import Protection, wrap_overhead
 from tests.krb5.contexts import KEY_SIZES
 from tests.vectors import load
@@ -265,6 +265,30 @@ def test_an_interrupted_sender_starts_with_a_new_cipher() -> None:
     with pytest.raises(KeyboardInterrupt):
         sender.wrap(b"two", True, 1)
     assert receiver.unwrap(sender.wrap(b"three", True, 1)) == (b"three", True, 1)
+
+
+@pytest.mark.parametrize("first", ["wrap", "unwrap"])
+@every_enctype
+def test_the_keys_of_both_directions_are_derived_at_once(
+    enctype: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = type(profile_of(enctype))
+    derivations = []
+
+    def counted(self: Any, key: bytes, *constants: bytes) -> list[bytes]:
+        derivations.append(len(constants))
+        return derive(self, key, *constants)
+
+    derive = profile.derive
+    initiator, acceptor = ends(enctype)
+    question = initiator.wrap(b"question", True, 0)
+    monkeypatch.setattr(profile, "derive", counted)
+    calls = [partial(acceptor.unwrap, question), partial(acceptor.wrap, b"answer", True, 0)]
+    for call in calls if first == "unwrap" else reversed(calls):
+        call()  # type: ignore[operator]  # what they have in common is object
+    assert derivations == [4]
+    assert acceptor.unwrap(initiator.wrap(b"more", True, 1)) == (b"more", True, 1)
+    assert initiator.unwrap(acceptor.wrap(b"of it", True, 1)) == (b"of it", True, 1)
 
 
 @every_enctype

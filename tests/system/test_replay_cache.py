@@ -9,15 +9,20 @@ import sys
 import threading
 from pathlib import Path
 from struct import pack
+from typing import Any
 
 import pytest
 
 from puregss.base.errors import DuplicateTokenError, GSSError
 from puregss.krb5.messages.error import KrbErrorCode
+from puregss.system import replay_cache
 from puregss.system.replay_cache import FileReplayCache, replay_cache_from_environment
-from puregss.system.siphash import SipHash24
+from puregss.system.siphash import SipHash24, in_lanes, siphash24
 from puregss.system.world import SystemWorld
 
+both_hashes = pytest.mark.parametrize(
+    "hashes", list(dict.fromkeys((in_lanes, siphash24))), ids=lambda hashes: hashes.__name__
+)
 NOW = 1_750_000_000
 SEED = bytes(range(16))
 
@@ -79,7 +84,11 @@ def test_the_second_time_is_a_duplicate(tmp_path: Path) -> None:
     assert caught.value.minor == KrbErrorCode.KRB_AP_ERR_REPEAT.minor
 
 
-def test_many_records_fill_table_after_table_and_none_is_lost(tmp_path: Path) -> None:
+@both_hashes
+def test_many_records_fill_table_after_table_and_none_is_lost(
+    tmp_path: Path, hashes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_cache, "siphash24", hashes)
     cache = cache_at(tmp_path)
     for number in range(6000):
         assert not refused(cache, mac_of(number))
@@ -214,8 +223,10 @@ def test_whatever_the_file_holds_a_replay_is_refused(tmp_path: Path, size: int, 
     assert all(refused(cache, mac_of(number)) for number in range(50))
 
 
-def test_a_full_file_lets_nobody_in(tmp_path: Path) -> None:
+@both_hashes
+def test_a_full_file_lets_nobody_in(tmp_path: Path, hashes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """2 GiB of records that never expire: a hole costs no disk, and reading it stops at the first table."""
+    monkeypatch.setattr(replay_cache, "siphash24", hashes)
     path = tmp_path / "rcache"
     live = pack(">I", NOW)
     with path.open("wb") as file:
@@ -235,10 +246,12 @@ def test_a_full_file_lets_nobody_in(tmp_path: Path) -> None:
         cache_at(tmp_path).store(mac_of(1), NOW, NOW)
 
 
+@both_hashes
 def test_a_file_that_grows_before_it_is_locked_is_searched_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, hashes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another acceptor fills our place in the first table and begins the second one, with our very record."""
+    monkeypatch.setattr(replay_cache, "siphash24", hashes)
     tag = mac_of(1)[:12]
     first, second = SipHash24([SEED, bytes((SEED[0] + 1,)) + SEED[1:]]).hash(tag)
     measure = os.fstat

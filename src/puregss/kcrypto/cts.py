@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 BLOCK: Final = 16
 ZERO_BLOCK: Final = bytes(BLOCK)
 _MODE: Final = CBC(ZERO_BLOCK)
+_number: Final = int.from_bytes
 _PADDING: Final = [bytes(n) for n in range(BLOCK)]
 
 LARGE: Final = 1 << 15
@@ -32,7 +33,7 @@ memory is taken for the result alone: fresh memory from the kernel costs more th
 
 def xor_block(left: bytes, right: bytes) -> bytes:
     """The xor of two blocks."""
-    return (int.from_bytes(left, "little") ^ int.from_bytes(right, "little")).to_bytes(BLOCK, "little")
+    return (_number(left) ^ _number(right)).to_bytes(16)
 
 
 class CtsEncryptor:
@@ -44,21 +45,21 @@ class CtsEncryptor:
         self._cipher = Cipher(algorithm, _MODE).encryptor()
         self._chain = ZERO_BLOCK
 
-    def encrypt(self, block: bytes, message: bytes, trailer: bytes) -> tuple[bytes, bytes, bytes]:
+    def encrypt(self, block: bytes, message: bytes) -> tuple[bytes, bytes, bytes]:
         """The ciphertext of a first block and what follows it, in three pieces to be joined."""
-        padding = -(len(message) + len(trailer)) & 15
-        blocks = self._cipher.update(b"".join((block, message, trailer, _PADDING[padding])))
+        padding = -len(message) & 15
+        blocks = self._cipher.update(block + message + _PADDING[padding])
         self._chain = last = blocks[-16:]
         return blocks[:-32], last, blocks[-32 : len(blocks) - 16 - padding]
 
     def encrypt_large(self, block: bytes, message: bytes, trailer: bytes) -> Iterator[bytes]:
-        """The same piece by piece, for messages of at least 48 octets."""
+        """The same of `message | trailer` piece by piece, for messages of at least 48 octets."""
         yield self._cipher.update(block)
         whole = (len(message) & -16) - 32
         view = memoryview(message)
         for at in range(0, whole, LARGE):
             yield self._cipher.update(view[at : min(at + LARGE, whole)])
-        yield from self.encrypt(message[whole : whole + 16], message[whole + 16 :], trailer)
+        yield from self.encrypt(message[whole : whole + 16], message[whole + 16 :] + trailer)
 
 
 class CtsDecryptor:
@@ -78,24 +79,22 @@ class CtsDecryptor:
         swapped = end + padding - 32
         if swapped < start:
             return self._cipher.update(ZERO_BLOCK + data[start:end])
-        stolen, last = self._unswap(data, swapped, end, padding)
-        return self._cipher.update(b"".join((ZERO_BLOCK, data[start:swapped], stolen, last)))
+        last = data[swapped : swapped + 16]
+        stolen = self._stolen(last, padding) if padding else b""
+        return self._cipher.update(b"".join((ZERO_BLOCK, data[start:swapped], data[swapped + 16 : end], stolen, last)))
 
     def decrypt_large(self, data: bytes, start: int, end: int) -> Iterator[bytes]:
         """The plaintext itself, of at least 48 octets, piece by piece; the first piece is the first block."""
         padding = (start - end) & 15
         swapped = end + padding - 32
-        stolen, last = self._unswap(data, swapped, end, padding)
+        last = data[swapped : swapped + 16]
+        end_block = data[swapped + 16 : end] + self._stolen(last, padding)
         yield self._cipher.update(ZERO_BLOCK + data[start : start + 16])[16:]
         view = memoryview(data)
         for at in range(start + 16, swapped, LARGE):
             yield self._cipher.update(view[at : min(at + LARGE, swapped)])
-        yield self._cipher.update(stolen + last)[: 32 - padding]
+        yield self._cipher.update(end_block + last)[: 32 - padding]
 
-    def _unswap(self, data: bytes, swapped: int, end: int, padding: int) -> tuple[bytes, bytes]:
-        """The last two blocks as CBC made them, the first of them with the end that was stolen from it."""
-        last = data[swapped : swapped + 16]
-        stolen = data[swapped + 16 : end]
-        if padding:
-            stolen += self._cipher.update(ZERO_BLOCK + last)[32 - padding :]
-        return stolen, last
+    def _stolen(self, last: bytes, padding: int) -> bytes:
+        """The last `padding` octets of the block before `last`, which the ciphertext goes without."""
+        return self._cipher.update(ZERO_BLOCK + last)[32 - padding :]

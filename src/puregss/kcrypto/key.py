@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from puregss.base.errors import BadMICError, GSSError, OperationUnavailableError
@@ -17,10 +18,12 @@ from puregss.kcrypto.rfc6803 import CamelliaProfile, camellia_available
 from puregss.kcrypto.rfc8009 import AesSha2Profile
 
 _PROFILES: Final[dict[int, Profile]] = {
-    17: AesSha1Profile(17, 16, checksum_type=15),
-    18: AesSha1Profile(18, 32, checksum_type=16),
-    19: AesSha2Profile(19, b"aes128-cts-hmac-sha256-128", 16, 19, 16, SHA256()),
-    20: AesSha2Profile(20, b"aes256-cts-hmac-sha384-192", 32, 20, 24, SHA384()),
+    17: AesSha1Profile(17, 16, AES128, checksum_type=15),
+    18: AesSha1Profile(18, 32, AES256, checksum_type=16),
+    19: AesSha2Profile(19, b"aes128-cts-hmac-sha256-128", 16, AES128, 19, 16, SHA256()),
+    20: AesSha2Profile(20, b"aes256-cts-hmac-sha384-192", 32, AES256, 20, 24, SHA384()),
+}
+_CAMELLIA: Final[dict[int, Profile]] = {
     25: CamelliaProfile(25, b"camellia128-cts-cmac", 16, checksum_type=17),
     26: CamelliaProfile(26, b"camellia256-cts-cmac", 32, checksum_type=18),
 }
@@ -32,24 +35,26 @@ _NOTHING: Final[dict[int, Any]] = {}  # stands for a dict not made yet: most key
 def profile_of(enctype: int) -> Profile:
     """The encryption type's profile. OperationUnavailableError, with the reason, for those puregss lacks."""
     profile = _PROFILES.get(enctype)
-    if profile is None:
+    if profile is not None:
+        return profile
+    if enctype not in _CAMELLIA:
         reason = (
             "puregss does not speak DES, 3DES or RC4, which are broken; have the KDC issue an AES key"
             if enctype in WITHDRAWN
             else "puregss does not know it"
         )
         raise OperationUnavailableError(f"a key has the encryption type {enctype_name(enctype)}: {reason}")
-    if enctype in (25, 26) and not camellia_available():
+    if not camellia_available():
         raise OperationUnavailableError(
             f"a key has the encryption type {enctype_name(enctype)}: the OpenSSL under this Python's cryptography "
             "package has no Camellia; have the KDC issue an AES key"
         )
-    return profile
+    return _CAMELLIA[enctype]
 
 
 def key_size(enctype: int) -> int:
     """Octets of a key. OperationUnavailableError for enctypes puregss lacks."""
-    return profile_of(enctype).key_size
+    return (_PROFILES.get(enctype) or profile_of(enctype)).key_size
 
 
 class Key:
@@ -59,7 +64,7 @@ class Key:
 
     def __init__(self, enctype: int, material: bytes) -> None:
         """OperationUnavailableError for an enctype puregss lacks; GSSError if `material` has the wrong length."""
-        self._profile = profile = profile_of(enctype)
+        self._profile = profile = _PROFILES.get(enctype) or profile_of(enctype)
         if len(material) != profile.key_size:
             raise GSSError(
                 f"a key of the encryption type {enctype_name(enctype)} has {len(material)} octets; "
@@ -98,15 +103,20 @@ class Key:
         self._kept[place] = opener
         return plaintext
 
-    def expect(self, *usages: int) -> None:
-        """Derive what encryption or decryption for these usages will need, at once: half the work of one by one."""
-        derived = iter(self._profile.derive(self._material, *sealing_constants(*usages)))
-        self._kept = dict(zip([usage << 8 for usage in usages], zip(derived, derived, strict=True), strict=True))
+    def expect(self, first: int, second: int) -> None:
+        """Derive what encryption or decryption for two usages will need, at once: half the work of one by one."""
+        ke1, ki1, ke2, ki2 = self._profile.derive(self._material, *sealing_constants(first, second))
+        self._kept = {first << 8: (ke1, ki1), second << 8: (ke2, ki2)}
 
     def _sealing_keys(self, usage: int) -> Sequence[bytes]:
         """Ke and Ki."""
-        expected = self._kept.pop(usage << 8, None) if self._kept else None
-        return expected or self._profile.derive(self._material, *sealing_constants(usage))
+        kept = self._kept
+        expected: Sequence[bytes] | None = kept.pop(usage << 8, None) if kept else None
+        if expected is None:
+            return self._profile.derive(self._material, *sealing_constants(usage))
+        if not kept:
+            self._kept = {}  # an emptied dict holds on to its memory, for as long as a context lives
+        return expected
 
     def _take(self, place: int) -> Any:
         """What an earlier call left: taken out while it is in use, put back if nothing was raised.

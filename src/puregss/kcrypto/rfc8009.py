@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
@@ -21,6 +22,14 @@ def _kdf_block(label: bytes, size: int, context: bytes = b"") -> bytes:
     return b"\0\0\0\1" + label + b"\0" + context + (size * 8).to_bytes(4, "big")
 
 
+@lru_cache(maxsize=256)
+def _kdf_blocks(constants: tuple[bytes, ...], key_size: int, checksum_size: int) -> list[tuple[bytes, int]]:
+    """What is hashed for each constant, and how much of the hash is the key."""
+    checks = [len(constant) == 5 and constant[4] in (KC, KI) for constant in constants]
+    sizes = [checksum_size if check else key_size for check in checks]
+    return [(_kdf_block(constant, size), size) for constant, size in zip(constants, sizes, strict=True)]
+
+
 @dataclass(frozen=True, slots=True)
 class AesSha2Profile:
     """aes128-cts-hmac-sha256-128 and aes256-cts-hmac-sha384-192."""
@@ -28,6 +37,7 @@ class AesSha2Profile:
     enctype: int
     name: bytes
     key_size: int
+    aes: type[AES128 | AES256]
     checksum_type: int
     checksum_size: int
     hash: HashAlgorithm
@@ -40,15 +50,11 @@ class AesSha2Profile:
         """Ke and what string-to-key needs have the size of a key, Kc and Ki that of a checksum (RFC 8009 §3)."""
         keyed = HMAC(key, self.hash)
         keys = []
-        for constant in constants:
-            size = self._derived_size(constant)
+        for block, size in _kdf_blocks(constants, self.key_size, self.checksum_size):
             mac = keyed.copy()
-            mac.update(_kdf_block(constant, size))
+            mac.update(block)
             keys.append(mac.finalize()[:size])
         return keys
-
-    def _derived_size(self, constant: bytes) -> int:
-        return self.checksum_size if len(constant) == 5 and constant[4] in (KC, KI) else self.key_size
 
     def _integrity_mac(self, ki: bytes) -> Mac:
         mac = HMAC(ki, self.hash)
@@ -56,10 +62,10 @@ class AesSha2Profile:
         return mac
 
     def sealer(self, ke: bytes, ki: bytes) -> CiphertextMacSealer:
-        return CiphertextMacSealer(AES(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacSealer(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
 
     def opener(self, ke: bytes, ki: bytes) -> CiphertextMacOpener:
-        return CiphertextMacOpener(AES(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacOpener(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))

@@ -5,8 +5,8 @@ Small messages take the shortest way in calls; large ones go in chunks, and thei
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable, Iterator
+from hmac import compare_digest
 from io import BytesIO
 
 from cryptography.hazmat.primitives.ciphers import CipherAlgorithm
@@ -18,6 +18,7 @@ from puregss.kcrypto.profile import Layout, Mac
 
 _SHORT = "the encrypted data is too short to hold a confounder and an integrity tag"
 _FORGED = "the integrity check failed: the data was altered, or encrypted in another key"
+_LEAST = 2 * BLOCK  # what stands before the plaintext where it was decrypted: a block without meaning, the confounder
 _VIEW = 4096  # octets from which on a view costs less than a copy
 
 
@@ -35,11 +36,14 @@ class PlaintextMacSealer(CtsEncryptor):
         block = entropy(BLOCK)
         mac = self._mac.copy()
         mac.update(xor_block(block, self._chain))
+        if len(plaintext) < LARGE:
+            plaintext += trailer
+            mac.update(plaintext)
+            head, last, stolen = self.encrypt(block, plaintext)
+            return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
         mac.update(plaintext)
         mac.update(trailer)
         tag = mac.finalize()[: self._size]
-        if len(plaintext) < LARGE:
-            return b"".join((prefix, *self.encrypt(block, plaintext, trailer), tag))
 
         def pieces() -> Iterator[bytes]:
             yield prefix
@@ -53,7 +57,7 @@ class PlaintextMacSealer(CtsEncryptor):
         mac = self._mac.copy()
         mac.update(xor_block(block, self._chain))
         _sum_up(mac, plaintext, layout)
-        return b"".join(self.encrypt(block, plaintext, b"")), mac.finalize()[: self._size]
+        return b"".join(self.encrypt(block, plaintext)), mac.finalize()[: self._size]
 
 
 class PlaintextMacOpener(CtsDecryptor):
@@ -67,17 +71,20 @@ class PlaintextMacOpener(CtsDecryptor):
         self._size = size
 
     def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
-        end = len(data) - self._size
+        size = self._size
+        end = len(data) - size
         behind = end - start + BLOCK
-        if behind < 2 * BLOCK + cut:
+        if behind < _LEAST + cut:
             raise BadMICError(_SHORT)
         mac = self._mac.copy()
         if behind >= LARGE:
             return self._open_large(data, start, cut, mac)
         blocks = self.decrypt(data, start, end)
         mac.update(blocks[BLOCK:behind] if behind < _VIEW else _view(blocks, BLOCK, behind))
-        _verify(mac, data[end:], self._size)
-        return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
+        if not compare_digest(mac.finalize()[:size], data[end:]):
+            raise BadMICError(_FORGED)
+        cut = behind - cut
+        return blocks[_LEAST:cut], blocks[cut:behind]
 
     def _open_large(self, data: bytes, start: int, cut: int, mac: Mac) -> tuple[bytes, bytes]:
         end = len(data) - self._size
@@ -89,9 +96,9 @@ class PlaintextMacOpener(CtsDecryptor):
 
     def open_parts(self, ciphertext: bytes, tag: bytes, layout: Layout) -> bytes:
         blocks = self.decrypt(ciphertext, 0, len(ciphertext))
-        plaintext = blocks[2 * BLOCK : BLOCK + len(ciphertext)]
+        plaintext = blocks[_LEAST : BLOCK + len(ciphertext)]
         mac = self._mac.copy()
-        mac.update(blocks[BLOCK : 2 * BLOCK])
+        mac.update(blocks[BLOCK:_LEAST])
         _sum_up(mac, plaintext, layout)
         _verify(mac, tag, self._size)
         return plaintext
@@ -111,7 +118,7 @@ class CiphertextMacSealer(CtsEncryptor):
         block = entropy(BLOCK)
         mac = self._mac.copy()
         if len(plaintext) < LARGE:
-            head, last, stolen = self.encrypt(block, plaintext, trailer)
+            head, last, stolen = self.encrypt(block, plaintext + trailer)
             mac.update(head)
             mac.update(last + stolen)
             return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
@@ -124,7 +131,7 @@ class CiphertextMacSealer(CtsEncryptor):
         return _gather(len(prefix) + BLOCK + len(plaintext) + len(trailer) + self._size, pieces()).getvalue()
 
     def seal_parts(self, entropy: Entropy, plaintext: bytes, layout: Layout) -> tuple[bytes, bytes]:
-        ciphertext = b"".join(self.encrypt(entropy(BLOCK), plaintext, b""))
+        ciphertext = b"".join(self.encrypt(entropy(BLOCK), plaintext))
         mac = self._mac.copy()
         _sum_up(mac, ciphertext, (BLOCK, *layout))
         return ciphertext, mac.finalize()[: self._size]
@@ -141,25 +148,28 @@ class CiphertextMacOpener(CtsDecryptor):
         self._size = size
 
     def open(self, data: bytes, start: int, cut: int) -> tuple[bytes, bytes]:
-        end = len(data) - self._size
+        size = self._size
+        end = len(data) - size
         behind = end - start + BLOCK
-        if behind < 2 * BLOCK + cut:
+        if behind < _LEAST + cut:
             raise BadMICError(_SHORT)
         mac = self._mac.copy()
         mac.update(data[start:end] if end < _VIEW else _view(data, start, end))
-        _verify(mac, data[end:], self._size)
+        if not compare_digest(mac.finalize()[:size], data[end:]):
+            raise BadMICError(_FORGED)
         if behind >= LARGE:
             pieces = self.decrypt_large(data, start, end)
             next(pieces)  # the confounder
             return _parted(_gather(end - start - BLOCK, pieces), end - start - BLOCK - cut)
         blocks = self.decrypt(data, start, end)
-        return blocks[2 * BLOCK : behind - cut], blocks[behind - cut : behind]
+        cut = behind - cut
+        return blocks[_LEAST:cut], blocks[cut:behind]
 
     def open_parts(self, ciphertext: bytes, tag: bytes, layout: Layout) -> bytes:
         mac = self._mac.copy()
         _sum_up(mac, ciphertext, (BLOCK, *layout))
         _verify(mac, tag, self._size)
-        return self.decrypt(ciphertext, 0, len(ciphertext))[2 * BLOCK : BLOCK + len(ciphertext)]
+        return self.decrypt(ciphertext, 0, len(ciphertext))[_LEAST : BLOCK + len(ciphertext)]
 
 
 def _sum_up(mac: Mac, octets: bytes, layout: Layout) -> None:
@@ -177,7 +187,7 @@ def _view(data: bytes, start: int, end: int) -> bytes:
 
 
 def _verify(mac: Mac, tag: bytes, size: int) -> None:
-    if not hmac.compare_digest(mac.finalize()[:size], tag):
+    if not compare_digest(mac.finalize()[:size], tag):
         raise BadMICError(_FORGED)
 
 

@@ -87,7 +87,7 @@ class BufferProtection(Protection):
         snd_seq = number.to_bytes(8, "big")
         start = self._out.sealed[:4] + len(filler).to_bytes(2, "big")
         behind = filler + start + b"\0\0" + snd_seq
-        sealer = self._sealer or self._key.sealer(self._out.seal_usage)
+        sealer = self._sealer or self._new_sealer()
         self._sealer = None
         ciphertext, tag = sealer.seal_parts(self._entropy, data + behind, (*layout, len(behind)))
         self._sealer = sealer
@@ -110,7 +110,7 @@ class BufferProtection(Protection):
         filler = header[4] << 8 | header[5]
         turned = header[6:8] != b"\0\0"
         body = unrotated(header, token, filler if self._dce else 0) if turned else token[HEADER:]
-        opener = self._opener or self._key.opener(self._in.seal_usage)
+        opener = self._opener or self._new_opener()
         self._opener = None
         plaintext = opener.open_parts(body[: -self._size], body[-self._size :], (*layout, filler + HEADER))
         self._opener = opener

@@ -27,6 +27,7 @@ KG_USAGE_INITIATOR_SIGN: Final = 25
 
 HEADER: Final = 16
 _CONFOUNDER: Final = 16
+_SEALED_OVERHEAD: Final = HEADER + _CONFOUNDER + HEADER
 WRAP: Final = b"\x05\x04"
 _MIC: Final = b"\x04\x04"
 _MIC_FILLER: Final = b"\xff" * 5
@@ -48,7 +49,12 @@ class _Direction:
         self.mic = _MIC + bytes((self.flags,)) + _MIC_FILLER
 
 
-_DIRECTIONS: Final = {(by, subkey): _Direction(by, subkey) for by in (False, True) for subkey in (False, True)}
+_DIRECTIONS: Final = {
+    (initiate, subkey): (_Direction(not initiate, subkey), _Direction(initiate, subkey))
+    for initiate in (False, True)
+    for subkey in (False, True)
+}
+"""By whether this end initiated, and whether there is an acceptor's subkey: what it sends, what it receives."""
 
 
 class Protection:
@@ -80,16 +86,28 @@ class Protection:
         self._key = key
         self._dce = dce_style
         self._entropy = entropy
-        self._size = key.checksum_size
-        self._least = wrap_overhead(key, True)
-        self._out = _DIRECTIONS[not initiate, acceptor_subkey]
-        self._in = _DIRECTIONS[initiate, acceptor_subkey]
+        self._size = size = key.checksum_size
+        self._least = size + _SEALED_OVERHEAD
+        self._out, self._in = _DIRECTIONS[initiate, acceptor_subkey]
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
         self._clear_out: Mac | None = None
         self._clear_in: Mac | None = None
         self._mic_out: Mac | None = None
         self._mic_in: Mac | None = None
+
+    # Few contexts talk in one direction only: whichever is needed first, the keys of both are derived. A second pair
+    # costs little beside the cipher object that derives it.
+
+    def _new_sealer(self) -> Sealer:
+        if self._opener is None:
+            self._key.expect(self._out.seal_usage, self._in.seal_usage)
+        return self._key.sealer(self._out.seal_usage)
+
+    def _new_opener(self) -> Opener:
+        if self._sealer is None:
+            self._key.expect(self._out.seal_usage, self._in.seal_usage)
+        return self._key.opener(self._in.seal_usage)
 
     # Wrap tokens (§4.2.6.2)
 
@@ -99,15 +117,15 @@ class Protection:
             message = octets(message)
         if not confidential:
             return self._wrap_clear(message, number)
-        header = self._out.sealed + number.to_bytes(8, "big")
-        sealer = self._sealer or self._key.sealer(self._out.seal_usage)
+        header = self._out.sealed + number.to_bytes(8)
+        sealer = self._sealer or self._new_sealer()
         self._sealer = None
         token = sealer.seal(self._entropy, header, message, header)
         self._sealer = sealer
         return token
 
     def _wrap_clear(self, message: bytes, number: int) -> bytes:
-        snd_seq = number.to_bytes(8, "big")
+        snd_seq = number.to_bytes(8)
         template = self._clear_out
         if template is None:
             template = self._clear_out = self._key.checksum_mac(self._out.seal_usage)
@@ -131,7 +149,7 @@ class Protection:
                 token = header + unrotated(header, token, filler if self._dce else 0)
         if len(token) < self._least:
             raise InvalidTokenError("the token is too short to hold a confounder, a header and a checksum")
-        opener = self._opener or self._key.opener(self._in.seal_usage)
+        opener = self._opener or self._new_opener()
         self._opener = None
         message, inner = opener.open(token, HEADER, HEADER)
         self._opener = opener
@@ -142,7 +160,7 @@ class Protection:
             if filler > len(message):
                 raise InvalidTokenError("the token claims more filler than it holds")
             message = message[:-filler]
-        return message, True, int.from_bytes(header[8:], "big")
+        return message, True, int.from_bytes(header[8:])
 
     def _unwrap_clear(self, header: bytes, token: bytes) -> tuple[bytes, bool, int]:
         size = self._size
@@ -161,7 +179,7 @@ class Protection:
         mac.update(header[:4] + b"\0\0\0\0" + header[8:])
         if not hmac.compare_digest(mac.finalize()[:size], body[end:]):
             raise BadMICError("the token's checksum does not belong to its message")
-        return message, False, int.from_bytes(header[8:], "big")
+        return message, False, int.from_bytes(header[8:])
 
     # MIC tokens (§4.2.6.1)
 
@@ -172,7 +190,7 @@ class Protection:
         template = self._mic_out
         if template is None:
             template = self._mic_out = self._key.checksum_mac(self._out.sign_usage)
-        header = self._out.mic + number.to_bytes(8, "big")
+        header = self._out.mic + number.to_bytes(8)
         mac = template.copy()
         mac.update(message)
         mac.update(header)
@@ -198,7 +216,7 @@ class Protection:
         mac.update(header)
         if not hmac.compare_digest(mac.finalize()[: self._size], token[HEADER:]):
             raise BadMICError("the MIC does not belong to the message")
-        return int.from_bytes(header[8:], "big")
+        return int.from_bytes(header[8:])
 
     def check_header(self, header: bytes, tok_id: bytes) -> int:
         """The flags of a header that is not simply the expected one. Flags nobody knows are ignored (§4.2.2)."""
@@ -224,7 +242,7 @@ class Protection:
 
 def wrap_overhead(key: Key, confidential: bool) -> int:
     """Octets that a Wrap token has more than its message."""
-    return HEADER + key.checksum_size + (_CONFOUNDER + HEADER if confidential else 0)
+    return key.checksum_size + (_SEALED_OVERHEAD if confidential else HEADER)
 
 
 def octets(data: object) -> bytes:

@@ -20,11 +20,12 @@ from puregss.base.errors import DuplicateTokenError, GSSError
 from puregss.base.ports import Entropy
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.ports import CLOCK_SKEW
-from puregss.system.siphash import SipHash24
+from puregss.system.siphash import siphash24
 
 _SEED: Final = 16
 _TAG: Final = 12
 _RECORD: Final = 16
+_PAIR: Final = 2 * _RECORD
 _MAX_SIZE: Final = (1 << 31) - 1
 _TIMESTAMP: Final = Struct(">I")
 _TWO_RECORDS: Final = Struct(">12sI12sI")
@@ -115,23 +116,22 @@ class FileReplayCache:
             seed = self._entropy(_SEED)
             _write(descriptor, seed, 0)
         # Where there is room, it is in the tables that the file has begun or in the next one.
-        hashes = _hasher(seed, bisect_left(_OFFSETS, size) + 1).hash(tag)
+        hashes = siphash24(_keys(seed), tag, bisect_left(_OFFSETS, size) + 1)
         place = None
         expired = max(now - self._skew, 1)  # 0: never written
-        for number, (offset, slots) in enumerate(_TABLES):
-            if number == len(hashes):  # others have filled the file up since it was measured
-                hashes = _hasher(seed, len(_TABLES)).hash(tag)
+        for (offset, slots), hashed in zip(_TABLES, hashes, strict=True):
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
-            slot = offset + hashes[number] % slots * _RECORD
-            records = os.pread(descriptor, 2 * _RECORD, slot)
-            last = len(records) < 2 * _RECORD
-            tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(2 * _RECORD, b"\0"))
+            slot = offset + hashed % slots * _RECORD
+            records = os.pread(descriptor, _PAIR, slot)
+            last = len(records) < _PAIR
+            tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(_PAIR, b"\0") if last else records)
             if tag in (tag1, tag2):
                 return None
-            if place is None and time1 < expired:
-                place = slot
-            elif place is None and time2 < expired:
-                place = slot + _RECORD
+            if place is None:
+                if time1 < expired:
+                    place = slot
+                elif time2 < expired:
+                    place = slot + _RECORD
             if last or not time1 or not time2:
                 return place
         raise OSError(errno.EFBIG, "it is full")
@@ -143,9 +143,9 @@ def _write(descriptor: int, octets: bytes, offset: int) -> None:
 
 
 @lru_cache(maxsize=16)
-def _hasher(seed: bytes, tables: int) -> SipHash24:
-    """The hashes of the first so many tables; made once, for a process opens the same file again and again."""
-    return SipHash24([bytes((seed[0] + number & 0xFF,)) + seed[1:] for number in range(tables)])
+def _keys(seed: bytes) -> tuple[bytes, ...]:
+    """The hash key of each table; made once, for a process opens the same file again and again."""
+    return tuple([bytes((seed[0] + number & 0xFF,)) + seed[1:] for number in range(len(_TABLES))])
 
 
 def replay_cache_from_environment(

@@ -1,8 +1,13 @@
-"""SipHash-2-4 (Aumasson and Bernstein, 2012), with which replay cache files place their records."""
+"""SipHash-2-4 (Aumasson and Bernstein, 2012), with which replay cache files place their records.
+
+In C where `siphashc` is installed (the extra `fast`), in Python elsewhere: see docs/decisions/replay-cache.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import repeat
 from struct import unpack
 from typing import Final
 
@@ -51,3 +56,25 @@ class SipHash24:
             v0 ^= word
         packed = v0 ^ v1 ^ v2 ^ v3
         return [packed >> shift & _WORD for shift in self._shifts]
+
+
+_hasher = lru_cache(maxsize=64)(SipHash24)
+
+
+def in_lanes(keys: tuple[bytes, ...], data: bytes, likely: int) -> Iterator[int]:
+    """The hash of `data` under one key after the other. `likely` of them are computed before the first is given out."""
+    yield from _hasher(keys[:likely]).hash(data)
+    yield from _hasher(keys[likely:]).hash(data)
+
+
+def one_by_one(keys: tuple[bytes, ...], data: bytes, likely: int) -> Iterator[int]:
+    """The same in C, each hash when it is asked for: so cheap that nothing is gained by knowing how many will be."""
+    return map(siphashc.siphash, keys, repeat(data))
+
+
+try:
+    import siphashc
+except ImportError:  # an extra, which has no wheel for every system
+    siphash24 = in_lanes
+else:
+    siphash24 = one_by_one
