@@ -16,7 +16,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import lru_cache
+from io import StringIO
+from typing import Any, Final, NamedTuple
 
 from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
@@ -31,6 +33,8 @@ _HEADER: Final = struct.Struct(">BI")
 _CLOSED: Final = struct.Struct(">QIQQ")
 _HAND_OFF: Final = struct.Struct(">Q?IQII")
 _LENGTHS: Final = tuple(struct.Struct(f">{count}I") for count in range(6))
+_flags_of: Final = lru_cache(64)(RequirementFlag)
+"""Making an enumeration's member is slow, and contexts differ in few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,22 @@ class Start:
     """The system user to become before any context arrives; empty for no change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """Worker to front: the handler is loaded, hand-offs are welcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Worker to front: it cannot work, and why, in one sentence."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HandOff:
-    """Front to worker: a context sealed for this worker, and what came with it."""
+    """Front to worker: a context sealed for this worker, and what came with it.
+
+    Not frozen, which would cost a call for each field.
+    """
 
     connection: int
     token: bytes = field(repr=False)
@@ -71,31 +76,27 @@ class HandOff:
     """Whether the front keeps the socket; if not, the socket comes with the datagram."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """Worker to front: the context is imported; it lives here now."""
 
     connection: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Worker to front: the context could not be imported, and why; nothing was done with it."""
 
     connection: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """Relay, both ways: octets of the connection's stream."""
 
     connection: int
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """Both ways: the connection is over, after so many messages and octets of them each way."""
 
     connection: int
@@ -106,8 +107,7 @@ class Closed:
     """Empty for an orderly end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(NamedTuple):
     """Front to worker: no more hand-offs will come; exit when the connections are over, or after `seconds`."""
 
     seconds: float
@@ -118,27 +118,25 @@ Message = Start | Ready | Failed | HandOff | Acknowledged | Refused | Data | Clo
 
 def encode_message(message: Message) -> bytes:
     """One record."""
-    kind = type(message)
-    body: bytes = _ENCODERS[kind](message)
-    return _HEADER.pack(_NUMBER[kind], len(body)) + body
+    number, encode = _ENCODERS[type(message)]
+    body = encode(message)
+    return _HEADER.pack(number, len(body)) + body
 
 
 def decode_datagram(datagram: bytes) -> list[Message]:
     """The records of one datagram. InvalidTokenError if it is not made of whole, known records."""
     messages: list[Message] = []
     start, end = 0, len(datagram)
-    while start < end:
-        body = start + _HEADER.size
-        if body > end:
-            raise InvalidTokenError("a record between front and worker is cut off")
-        number, length = _HEADER.unpack_from(datagram, start)
-        start = body + length
-        if start > end or number >= len(_DECODERS):
-            raise InvalidTokenError(f"a record between front and worker is cut off, or of the unknown type {number}")
-        try:
+    try:
+        while start < end:
+            number, length = _HEADER.unpack_from(datagram, start)
+            body = start + _HEADER.size
+            start = body + length
             messages.append(_DECODERS[number](datagram[body:start]))
-        except struct.error as error:
-            raise InvalidTokenError(f"a record of type {number} between front and worker has a wrong length") from error
+    except (struct.error, IndexError) as error:
+        raise InvalidTokenError("a record between front and worker is cut off, or of an unknown type") from error
+    if start > end:
+        raise InvalidTokenError("a record between front and worker is cut off")
     return messages
 
 
@@ -157,10 +155,10 @@ def _decode_start(body: bytes) -> Start:
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
-    peer, token, leftover = message.peer, message.token, message.leftover
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, peer.flags, peer.accepted_by, len(token), len(leftover))
-    texts = _encode_texts(peer.initiator, peer.acceptor, peer.mechanism, peer.enctype, peer.address)
-    return b"".join((fixed, token, leftover, texts))
+    token, leftover = message.token, message.leftover
+    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = message.peer
+    fixed = _HAND_OFF.pack(message.connection, message.relayed, flags, accepted_by, len(token), len(leftover))
+    return b"".join((fixed, token, leftover, _encode_texts(initiator, acceptor, mechanism, enctype, address)))
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
@@ -168,40 +166,45 @@ def _decode_hand_off(body: bytes) -> HandOff:
     leftover_at = _HAND_OFF.size + token_size
     texts_at = leftover_at + leftover_size
     initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], 5)
-    return HandOff(
-        connection,
-        body[_HAND_OFF.size : leftover_at],
-        body[leftover_at:texts_at],
-        Peer(initiator, acceptor, mechanism, enctype, RequirementFlag(flags), address, accepted_by),
-        relayed,
-    )
+    peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
+    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
 
 
 def _encode_texts(*texts: str) -> bytes:
-    # Principals may hold any octets: surrogateescape carries them through.
-    return _LENGTHS[len(texts)].pack(*map(len, texts)) + "".join(texts).encode("utf-8", "surrogateescape")
+    # With their lengths, since a name may hold any character.
+    return _LENGTHS[len(texts)].pack(*map(len, texts)) + _encode_text("".join(texts))
 
 
 def _decode_texts(octets: bytes, count: int) -> list[str]:
     """The texts, whose lengths in characters come first."""
     lengths = _LENGTHS[count].unpack_from(octets)
-    text = octets[4 * count :].decode("utf-8", "surrogateescape")
+    text = _decode_text(octets[4 * count :])
     if sum(lengths) != len(text):
         raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
-    texts, start = [], 0
-    for length in lengths:
-        texts.append(text[start : start + length])
-        start += length
-    return texts
+    return list(map(StringIO(text).read, lengths))
+
+
+def _encode_text(text: str) -> bytes:
+    # Principals may hold any octets: surrogateescape carries them through.
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _decode_text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
 
 
 def _encode_closed(message: Closed) -> bytes:
-    numbers = (message.connection, message.messages, message.received, message.sent)
-    return _CLOSED.pack(*numbers) + _encode_texts(message.reason)
+    connection, messages, received, sent, reason = message
+    return _CLOSED.pack(connection, messages, received, sent) + _encode_text(reason)
 
 
 def _decode_closed(body: bytes) -> Closed:
-    return Closed(*_CLOSED.unpack_from(body), *_decode_texts(body[_CLOSED.size :], 1))
+    connection, messages, received, sent = _CLOSED.unpack_from(body)
+    return Closed(connection, messages, received, sent, _decode_text(body[_CLOSED.size :]))
+
+
+def _decode_refused(body: bytes) -> Refused:
+    return Refused(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
 
 
 def _decode_data(body: bytes) -> Data:
@@ -227,17 +230,13 @@ def _seconds(seconds: float) -> float:
 _CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], Message]]]] = {
     Start: (_encode_start, _decode_start),
     Ready: (lambda message: b"", _decode_ready),
-    Failed: (lambda message: _encode_texts(message.reason), lambda body: Failed(*_decode_texts(body, 1))),
+    Failed: (lambda message: _encode_text(message.reason), lambda body: Failed(_decode_text(body))),
     HandOff: (_encode_hand_off, _decode_hand_off),
     Acknowledged: (lambda message: _ID.pack(message.connection), lambda body: Acknowledged(*_ID.unpack(body))),
-    Refused: (
-        lambda message: _ID.pack(message.connection) + _encode_texts(message.reason),
-        lambda body: Refused(*_ID.unpack_from(body), *_decode_texts(body[_ID.size :], 1)),
-    ),
+    Refused: (lambda message: _ID.pack(message.connection) + _encode_text(message.reason), _decode_refused),
     Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
     Closed: (_encode_closed, _decode_closed),
     Drain: (lambda message: struct.pack(">d", message.seconds), _decode_drain),
 }
-_NUMBER: Final = {kind: number for number, kind in enumerate(_CODECS)}
-_ENCODERS: Final = {kind: encode for kind, (encode, _) in _CODECS.items()}
+_ENCODERS: Final = {kind: (number, encode) for number, (kind, (encode, _)) in enumerate(_CODECS.items())}
 _DECODERS: Final = tuple(decode for _, decode in _CODECS.values())
