@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from typing import Any, Final, Protocol
 
 from puregss.acceptor.framing import Framing
@@ -151,7 +150,7 @@ class Candidate:
         if not last_words:
             self.close()
             return
-        self.deadline = min(self.deadline, time.monotonic() + LINGER)
+        self.deadline = min(self.deadline, self._host.loop.now + LINGER)
         self.framing.leftover()
         try:
             self._send(last_words)

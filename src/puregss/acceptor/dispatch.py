@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -133,7 +132,7 @@ class Dispatcher:
             return
         load = self._loads[worker]
         load.under_way[hand_over.number] = hand_over
-        load.sent_at.append((time.monotonic(), hand_over.number))
+        load.sent_at.append((self.loop.now, hand_over.number))
         message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, peer, self._relay)
         worker.send(message, None if self._relay else hand_over.socket)
         self._tell(What.SENT, hand_over.number, hand_over.address, peer, worker)

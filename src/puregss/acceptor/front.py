@@ -118,7 +118,7 @@ class Front:
         for candidate in list(self._candidates.values()):
             candidate.refuse("the acceptor is shutting down")
         self._supervisor.drain(self._limits.drain)
-        self._stop_at = time.monotonic() + self._limits.drain + 2.0
+        self._stop_at = self.loop.now + self._limits.drain + 2.0
         self._stop_if_done()
 
     def _stop_if_done(self) -> None:
@@ -126,7 +126,7 @@ class Front:
             self.loop.stop()
 
     def _sweep(self) -> None:
-        now = time.monotonic()
+        now = self.loop.now
         for candidate in list(self._candidates.values()):
             if candidate.deadline > now:
                 break  # they are in the order of their deadlines
@@ -186,7 +186,7 @@ class Front:
             client.close()
             return
         framing = self._framing(self._limits.token, False)
-        deadline = time.monotonic() + self._limits.handshake
+        deadline = self.loop.now + self._limits.handshake
         candidate = Candidate(self, number, client, address, framing, context, deadline)
         self._candidates[number] = candidate
         candidate.begin()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -22,7 +21,7 @@ class Connection(Protocol):
     number: int
     session: Session
     active: float
-    """When octets last came or went, on the monotonic clock."""
+    """When octets last came or went, on the loop's clock."""
 
     @property
     def relayed(self) -> bool: ...
@@ -43,7 +42,7 @@ class DirectConnection:
         self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.SocketType, on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
-        self.active = time.monotonic()
+        self.active = loop.now
         self._leftover, self._out = leftover, b""
         self._loop, self._socket, self._on_closed = loop, client, on_closed
 
@@ -57,7 +56,7 @@ class DirectConnection:
             self._close_if_ended()
 
     def _on_event(self, events: int) -> None:
-        self.active = time.monotonic()
+        self.active = self._loop.now
         try:
             if events & WRITE:
                 self._send(b"")
@@ -107,7 +106,7 @@ class DirectConnection:
 class RelayedConnection:
     """The relay topology: the front kept the socket and passes the stream on."""
 
-    __slots__ = ("_leftover", "_on_closed", "_open", "_tell", "active", "number", "session")
+    __slots__ = ("_leftover", "_loop", "_on_closed", "_open", "_tell", "active", "number", "session")
     relayed: Final = True
 
     def __init__(
@@ -115,12 +114,13 @@ class RelayedConnection:
         number: int,
         session: Session,
         leftover: bytes,
+        loop: Loop,
         tell: Callable[[Message], None],
         on_closed: OnClosed,
     ) -> None:
         self.number, self.session = number, session
-        self.active = time.monotonic()
-        self._leftover, self._tell, self._on_closed = leftover, tell, on_closed
+        self.active = loop.now
+        self._loop, self._leftover, self._tell, self._on_closed = loop, leftover, tell, on_closed
         self._open = True
 
     def begin(self) -> None:
@@ -130,7 +130,7 @@ class RelayedConnection:
 
     def receive(self, octets: bytes) -> None:
         """Octets of the client's stream have come from the front."""
-        self.active = time.monotonic()
+        self.active = self._loop.now
         try:
             answer = self.session.receive(octets)
         except Exception as error:  # see `DirectConnection`

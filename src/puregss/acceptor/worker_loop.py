@@ -9,7 +9,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -135,7 +134,9 @@ class Worker:
         session = Session(context, framing, self._handler, message.peer)
         connection: Connection
         if client is None:
-            connection = RelayedConnection(message.connection, session, message.leftover, self.tell, self._closed)
+            connection = RelayedConnection(
+                message.connection, session, message.leftover, self.loop, self.tell, self._closed
+            )
         else:
             connection = DirectConnection(
                 message.connection, session, message.leftover, self.loop, client, self._closed
@@ -149,19 +150,17 @@ class Worker:
         self.tell(Closed(connection.number, session.messages, session.received, session.sent, reason))
 
     def _sweep(self) -> None:
-        now = time.monotonic()
+        now = self.loop.now
         if now > self._drain_until:
             for connection in list(self._connections.values()):
                 connection.close("the acceptor is shutting down")
-            self._after_round()
         idle_since = now - self._start.idle_timeout
         for connection in [idle for idle in self._connections.values() if idle.active < idle_since]:
             connection.close(f"idle for {self._start.idle_timeout:g} s")
-        self._flush()
 
     def _drain(self, seconds: float) -> None:
         self._draining = True
-        self._drain_until = time.monotonic() + seconds
+        self._drain_until = self.loop.now + seconds
 
     def _on_front_gone(self) -> None:
         for connection in [relayed for relayed in self._connections.values() if relayed.relayed]:
