@@ -53,7 +53,7 @@ class Packets:
         self._on_datagram, self._on_gone = on_datagram, on_gone
         self._take_fds = take_fds
         self._high_water = high_water
-        self._queue: deque[tuple[bytes, socket.SocketType | None, Callable[[], None] | None]] = deque()
+        self._queue: deque[tuple[bytes | bytearray, socket.SocketType | None, Callable[[], None] | None]] = deque()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._open = True
@@ -64,9 +64,15 @@ class Packets:
         self._watch()
 
     def send(
-        self, datagram: bytes, file: socket.SocketType | None = None, on_sent: Callable[[], None] | None = None
+        self,
+        datagram: bytes | bytearray,
+        file: socket.SocketType | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without."""
+        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without.
+
+        From here on the datagram must not change.
+        """
         if not self._open:
             return
         if self._queue or not self._try(datagram, file):
@@ -76,7 +82,7 @@ class Packets:
         elif on_sent is not None:
             on_sent()
 
-    def _try(self, datagram: bytes, file: socket.SocketType | None) -> bool:
+    def _try(self, datagram: bytes | bytearray, file: socket.SocketType | None) -> bool:
         """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
         try:
             # Asked only now: the number of a file that was closed meanwhile may be another client's.

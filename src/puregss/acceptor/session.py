@@ -33,12 +33,12 @@ class Session:
         framing.feed(octets)
         while not self.ended and (frame := framing.next_frame()) is not None:
             kind = framing.kind(frame)
-            if kind is Kind.END:
-                self.ended = True
-            elif kind is Kind.CONTEXT:
-                raise InvalidTokenError("a context token came after the context was established")
-            else:
+            if kind is Kind.DATA:
                 answers.append(framing.converse(frame, self._context, self._handle))
+            elif kind is Kind.END:
+                self.ended = True
+            else:
+                raise InvalidTokenError("a context token came after the context was established")
         return b"".join(answers)
 
     def delete(self) -> None:
@@ -53,10 +53,17 @@ class Session:
             answer = self._handler(message, self.peer)
         except Exception as error:
             raise HandlerError(f"the handler failed: {type(error).__name__}: {error}") from error
-        if not isinstance(answer, bytes | bytearray | memoryview):
-            raise HandlerError(f"the handler returned {type(answer).__name__}, not bytes")
+        if type(answer) is not bytes:
+            answer = _as_bytes(answer)
         self.sent += len(answer)
-        return bytes(answer)
+        return answer
+
+
+def _as_bytes(answer: object) -> bytes:
+    """What a handler may return as well."""
+    if not isinstance(answer, bytes | bytearray | memoryview):
+        raise HandlerError(f"the handler returned {type(answer).__name__}, not bytes")
+    return bytes(answer)
 
 
 def reason_of(error: Exception) -> str:

@@ -47,13 +47,12 @@ class DirectConnection:
         self._loop, self._socket, self._on_closed = loop, client, on_closed
 
     def begin(self) -> None:
-        if self._socket.fileno() < 0:
+        if (fd := self._socket.fileno()) < 0:
             return
-        self._loop.watch(self._socket.fileno(), self._on_event)
+        self._loop.watch(fd, self._on_event)
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             self._serve(leftover)
-            self._close_if_ended()
 
     def _on_event(self, events: int) -> None:
         self.active = self._loop.now
@@ -64,12 +63,11 @@ class DirectConnection:
                 self._serve(octets)
             else:
                 self.session.ended = True
+                self._send(b"")
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self.close(reason_of(error))
-            return
-        self._close_if_ended()
 
     def _serve(self, octets: bytes) -> None:
         try:
@@ -77,27 +75,24 @@ class DirectConnection:
         except Exception as error:  # a client that hung up or a defect that it sets off: the others shall not notice
             self.close(reason_of(error))
 
-    def _close_if_ended(self) -> None:
-        if self.session.ended and not self._out:
+    def _send(self, octets: bytes) -> None:
+        """Send what waits and these; the end of the session is the connection's once nothing waits."""
+        waiting = self._out
+        if out := waiting + octets:
+            try:
+                sent = self._socket.send(out)
+            except BlockingIOError:
+                sent = 0
+            self._out = out = out[sent:]
+            if bool(waiting) != bool(out):
+                # While the client does not take its answers, no more of its questions are read.
+                self._loop.watch(self._socket.fileno(), self._on_event, WRITE if out else READ)
+        if self.session.ended and not out:
             self.close("")
 
-    def _send(self, octets: bytes) -> None:
-        waiting = self._out
-        out = waiting + octets
-        if not out:
-            return
-        try:
-            sent = self._socket.send(out)
-        except BlockingIOError:
-            sent = 0
-        self._out = out = out[sent:]
-        if bool(waiting) != bool(out):
-            # While the client does not take its answers, no more of its questions are read.
-            self._loop.watch(self._socket.fileno(), self._on_event, WRITE if out else READ)
-
     def close(self, reason: str) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.forget(self._socket.fileno())
+        if (fd := self._socket.fileno()) >= 0:
+            self._loop.forget(fd)
             self._socket.close()
             self.session.delete()
             self._on_closed(self, reason)
