@@ -34,7 +34,7 @@ MESSAGES: list[Message] = [
     Acknowledged(7),
     Refused(7, "spent"),
     Data(7, b"octets"),
-    Closed(7, 100, 2**33, 1, "reset"),
+    Closed(7, "reset"),
     Drain(10.0),
 ]
 

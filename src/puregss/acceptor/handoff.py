@@ -30,9 +30,8 @@ CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
-_CLOSED: Final = struct.Struct(">QIQQ")
-_HAND_OFF: Final = struct.Struct(">Q?IQII")
-_LENGTHS: Final = tuple(struct.Struct(f">{count}I") for count in range(6))
+_START: Final = struct.Struct(">Id4I")
+_HAND_OFF: Final = struct.Struct(">Q?IQII5I")
 _flags_of: Final = lru_cache(64)(RequirementFlag)
 """Making an enumeration's member is slow, and contexts differ in few of them."""
 
@@ -60,20 +59,19 @@ class Failed(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
-class HandOff:
-    """Front to worker: a context sealed for this worker, and what came with it.
-
-    Not frozen, which would cost a call for each field.
-    """
+class HandOff(NamedTuple):
+    """Front to worker: a context sealed for this worker, and what came with it."""
 
     connection: int
-    token: bytes = field(repr=False)
+    token: bytes
     leftover: bytes
     """Bytes that the front read from the client behind the last context token."""
     peer: Peer
     relayed: bool
     """Whether the front keeps the socket; if not, the socket comes with the datagram."""
+
+    def __repr__(self) -> str:
+        return f"<HandOff {self.connection} of {self.peer.initiator!r}>"  # without the token
 
 
 class Acknowledged(NamedTuple):
@@ -97,12 +95,9 @@ class Data(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """Both ways: the connection is over, after so many messages and octets of them each way."""
+    """Both ways: the connection is over."""
 
     connection: int
-    messages: int = 0
-    received: int = 0
-    sent: int = 0
     reason: str = ""
     """Empty for an orderly end."""
 
@@ -141,13 +136,14 @@ def decode_datagram(datagram: bytes) -> list[Message]:
 
 
 def _encode_start(message: Start) -> bytes:
-    fixed = struct.pack(">Id", message.message_limit, message.idle_timeout)
-    return fixed + _encode_texts(message.channel_key.hex(), message.handler, message.framing, message.user)
+    texts = (message.channel_key.hex(), message.handler, message.framing, message.user)
+    fixed = _START.pack(message.message_limit, message.idle_timeout, *map(len, texts))
+    return fixed + _encode_text("".join(texts))
 
 
 def _decode_start(body: bytes) -> Start:
-    limit, timeout = struct.unpack_from(">Id", body)
-    key, handler, framing, user = _decode_texts(body[12:], 4)
+    limit, timeout, *lengths = _START.unpack_from(body)
+    key, handler, framing, user = _decode_texts(body[_START.size :], lengths)
     try:
         return Start(bytes.fromhex(key), handler, framing, limit, _seconds(timeout), user)
     except ValueError as error:
@@ -155,33 +151,21 @@ def _decode_start(body: bytes) -> Start:
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
-    token, leftover = message.token, message.leftover
-    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = message.peer
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, flags, accepted_by, len(token), len(leftover))
-    return b"".join((fixed, token, leftover, _encode_texts(initiator, acceptor, mechanism, enctype, address)))
+    connection, token, leftover, peer, relayed = message
+    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = peer
+    texts = (initiator, acceptor, mechanism, enctype, address)
+    sizes = map(len, (token, leftover, *texts))
+    fixed = _HAND_OFF.pack(connection, relayed, flags, accepted_by, *sizes)
+    return b"".join((fixed, token, leftover, _encode_text("".join(texts))))
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+    connection, relayed, flags, accepted_by, token_size, leftover_size, *lengths = _HAND_OFF.unpack_from(body)
     leftover_at = _HAND_OFF.size + token_size
     texts_at = leftover_at + leftover_size
-    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], 5)
+    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], lengths)
     peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
     return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
-
-
-def _encode_texts(*texts: str) -> bytes:
-    # With their lengths, since a name may hold any character.
-    return _LENGTHS[len(texts)].pack(*map(len, texts)) + _encode_text("".join(texts))
-
-
-def _decode_texts(octets: bytes, count: int) -> list[str]:
-    """The texts, whose lengths in characters come first."""
-    lengths = _LENGTHS[count].unpack_from(octets)
-    text = _decode_text(octets[4 * count :])
-    if sum(lengths) != len(text):
-        raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
-    return list(map(StringIO(text).read, lengths))
 
 
 def _encode_text(text: str) -> bytes:
@@ -193,18 +177,24 @@ def _decode_text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-def _encode_closed(message: Closed) -> bytes:
-    connection, messages, received, sent, reason = message
-    return _CLOSED.pack(connection, messages, received, sent) + _encode_text(reason)
+def _decode_texts(octets: bytes, lengths: list[int]) -> list[str]:
+    """Texts of so many characters: a name may hold any that could separate them."""
+    text = _decode_text(octets)
+    if sum(lengths) != len(text):
+        raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
+    return list(map(StringIO(text).read, lengths))
 
 
-def _decode_closed(body: bytes) -> Closed:
-    connection, messages, received, sent = _CLOSED.unpack_from(body)
-    return Closed(connection, messages, received, sent, _decode_text(body[_CLOSED.size :]))
+def _encode_end(message: Refused | Closed) -> bytes:
+    return _ID.pack(message.connection) + _encode_text(message.reason)
 
 
 def _decode_refused(body: bytes) -> Refused:
     return Refused(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
+
+
+def _decode_closed(body: bytes) -> Closed:
+    return Closed(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
 
 
 def _decode_data(body: bytes) -> Data:
@@ -233,9 +223,9 @@ _CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], M
     Failed: (lambda message: _encode_text(message.reason), lambda body: Failed(_decode_text(body))),
     HandOff: (_encode_hand_off, _decode_hand_off),
     Acknowledged: (lambda message: _ID.pack(message.connection), lambda body: Acknowledged(*_ID.unpack(body))),
-    Refused: (lambda message: _ID.pack(message.connection) + _encode_text(message.reason), _decode_refused),
+    Refused: (_encode_end, _decode_refused),
     Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
-    Closed: (_encode_closed, _decode_closed),
+    Closed: (_encode_end, _decode_closed),
     Drain: (lambda message: struct.pack(">d", message.seconds), _decode_drain),
 }
 _ENCODERS: Final = {kind: (number, encode) for number, (kind, (encode, _)) in enumerate(_CODECS.items())}

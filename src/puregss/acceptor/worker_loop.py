@@ -143,8 +143,8 @@ class Worker:
         self.tell(Acknowledged(number))
 
     def _closed(self, connection: Connection, reason: str) -> None:
-        session = self._connections.pop(connection.number).session
-        self.tell(Closed(connection.number, session.messages, session.received, session.sent, reason))
+        del self._connections[connection.number]
+        self.tell(Closed(connection.number, reason))
 
     def _sweep(self) -> None:
         now = self.loop.now
