@@ -75,3 +75,30 @@ def test_what_one_event_forgets_is_not_called_in_the_same_round() -> None:
     for pipe in pipes:
         for fd in pipe:
             os.close(fd)
+
+
+def test_what_was_heard_before_a_tick_is_served_before_it() -> None:
+    """A tick looks for what is silent: octets that wait while a handler takes its time are no silence."""
+    loop, order = Loop(), []
+    (first, first_end), (second, second_end) = os.pipe(), os.pipe()
+
+    def keep_busy(events: int) -> None:
+        os.read(first, 1)
+        os.write(second_end, b"x")
+        time.sleep(0.25)
+
+    def hear(events: int) -> None:
+        os.read(second, 1)
+        order.append("heard")
+        assert time.monotonic() - loop.now < 0.2
+        loop.stop()
+
+    loop.watch(first, keep_busy)
+    loop.watch(second, hear)
+    loop.every(0.2, lambda: order.append("tick"))
+    os.write(first_end, b"x")
+    loop.run()
+    assert order == ["heard", "tick"]
+    loop.close()
+    for fd in (first, first_end, second, second_end):
+        os.close(fd)

@@ -204,6 +204,23 @@ def test_more_clients_than_the_limit_wait_for_their_turn() -> None:
         assert second.say(b"still here") == b"still here"
 
 
+def test_every_end_of_a_connection_makes_room_for_one_other() -> None:
+    with running(Settings(workers=1, limits=Limits(connections=1, token=256 * 1024))) as service:
+        service.connect().hello("closes").close()
+        service.connect().send(b"HELLO %b quiet" % (b"too large for a hand-off" * 10_000))
+        lost = service.connect().hello("is lost")
+        eventually(lambda: service.count(What.HELD) == 2)
+        for pid in service.worker_pids:
+            os.kill(pid, signal.SIGKILL)
+        assert lost.receive() is None
+        waiting = service.connect().hello("waits for the next worker")
+        assert waiting.say(b"here") == b"here"
+        assert service.front._dispatcher.connections == 1
+        waiting.close()
+        eventually(lambda: service.front._dispatcher.connections == 0)
+        assert [service.count(what) for what in (What.CLOSED, What.REFUSED, What.LOST)] == [2, 1, 1]
+
+
 def test_an_unauthorized_client_gets_no_worker(caplog: pytest.LogCaptureFixture) -> None:
     with running(Settings(workers=1), authorize=lambda peer: peer.initiator == "alice") as service:
         assert service.connect().hello("alice").say(b"hi") == b"hi"
@@ -224,6 +241,7 @@ def test_a_hung_worker_is_replaced_and_its_hand_offs_are_reclaimed(
         eventually(lambda: service.count(What.RECLAIMED) == 1)
         deaf.unlink()
         assert client.say(b"patience") == b"patience"
+        assert service.front._dispatcher.connections == 1
 
 
 def test_draining_lets_connections_finish() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
 from typing import Any, Final, Protocol
 
 from puregss.acceptor.framing import Framing
@@ -54,6 +53,7 @@ class Candidate:
     """A connected client whose context is not established yet."""
 
     __slots__ = (
+        "_established",
         "_host",
         "_lingering",
         "_out",
@@ -79,12 +79,12 @@ class Candidate:
         self._host, self.number, self.socket, self.address = host, number, client, address
         self.framing, self.context, self.deadline = framing, context, deadline
         self._out = b""
-        self._lingering = False
-        self._watching = 0
+        self._established = self._lingering = False
+        self._watching = READ
 
     def begin(self) -> None:
         """Wait for the client's first octets."""
-        self._watch()
+        self._host.loop.watch(self.socket.fileno(), self._on_event)
 
     def _on_event(self, events: int) -> None:
         try:
@@ -102,11 +102,11 @@ class Candidate:
             pass
         except OSError as error:
             self.refuse(f"the connection failed: {error.strerror or error}")
-        if self._out or self._lingering or not self.context.complete:
-            self._watch()
-        else:
+        if self._established and not self._out and not self._lingering:
             self._host.loop.forget(self.socket.fileno())
             self._host.on_established(self)
+        else:
+            self._watch()
 
     def _watch(self) -> None:
         wanted = WRITE if self._out else READ
@@ -118,10 +118,11 @@ class Candidate:
         """Step for every context token that is whole."""
         framing, context = self.framing, self.context
         try:
-            while not context.complete and (frame := framing.next_frame()) is not None:
+            while not self._established and (frame := framing.next_frame()) is not None:
                 token = framing.context_token(frame)
                 if token is not None:
                     self._send(framing.encode_answer(context.step(token)))
+                    self._established = context.complete
         except GSSError as error:
             self.refuse(str(error), error.token)
         except OSError:
@@ -151,7 +152,7 @@ class Candidate:
         if not last_words:
             self.close()
             return
-        self.deadline = min(self.deadline, time.monotonic() + LINGER)
+        self.deadline = min(self.deadline, self._host.loop.now + LINGER)
         self.framing.leftover()
         try:
             self._send(last_words)

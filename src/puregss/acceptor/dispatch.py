@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import socket
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from puregss.acceptor.events import Counters, Event, Observer, What
 from puregss.acceptor.framing import Framing
-from puregss.acceptor.handoff import MAX_DATAGRAM, Acknowledged, Closed, Data, HandOff, Refused
+from puregss.acceptor.handoff import MAX_DATAGRAM, Acknowledged, Closed, Data, HandOff, Refused, encode_message
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.relayed import RelayedClient
@@ -33,8 +32,6 @@ log = logging.getLogger("puregss.acceptor")
 
 MOST_UNDER_WAY: Final = 512
 """Hand-offs that one worker may owe an acknowledgement for; a channel holds twice as many keys at most."""
-MOST_SENT: Final = MAX_DATAGRAM - 4096
-"""Octets of a hand-off, but for what is bounded anyway. One that no worker can read would go from each to the next."""
 TOKEN_TTL: Final = 3600.0
 """Seconds. A token can be opened by one worker only, and its key ends with the acknowledgement or the worker."""
 
@@ -56,7 +53,6 @@ class HandOver:
 
     number: int
     socket: socket.SocketType
-    address: str
     peer: Peer
     framing: Framing
     deadline: float
@@ -65,6 +61,7 @@ class HandOver:
     """None while it is sealed in `token`."""
     token: bytes = field(default=b"", repr=False)
     leftover: bytes = b""
+    sent_at: float = 0.0
 
     def drop(self) -> None:
         """End the connection and forget the context."""
@@ -78,11 +75,8 @@ class _Load:
     """What one worker has of ours."""
 
     under_way: dict[int, HandOver] = field(default_factory=dict)
-    held: dict[int, tuple[str, Peer]] = field(default_factory=dict)
-    sent_at: deque[tuple[float, int]] = field(default_factory=deque)
-
-    def __len__(self) -> int:
-        return len(self.under_way) + len(self.held)
+    """By number, the longest under way first."""
+    held: dict[int, Peer] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -97,11 +91,8 @@ class Dispatcher:
         self._loads: dict[WorkerProcess, _Load] = {}
         self._waiting: deque[HandOver] = deque()
         self._relayed: dict[int, RelayedClient] = {}
-
-    @property
-    def connections(self) -> int:
+        self.connections = 0
         """How many clients are waiting for a worker, on their way to one, or with one."""
-        return len(self._waiting) + sum(map(len, self._loads.values()))
 
     # Towards workers
 
@@ -110,70 +101,71 @@ class Dispatcher:
         self._loads.setdefault(worker, _Load())  # said twice, it must not make us forget what the worker has
         waiting, self._waiting = self._waiting, deque()
         for hand_over in waiting:
-            self.take(hand_over)
+            self._send(hand_over)
 
     def take(self, hand_over: HandOver) -> None:
         """Send the context to the worker with the fewest connections, or keep it until one is there."""
+        self.connections += 1
+        self._send(hand_over)
+
+    def _send(self, hand_over: HandOver) -> None:
         worker = self._least_loaded()
         if worker is None:
             self._waiting.append(hand_over)
             return
-        context = hand_over.context
+        number, context, peer = hand_over.number, hand_over.context, hand_over.peer
         assert context is not None
         try:
-            hand_over.token = context.export(worker.sender, TOKEN_TTL)
+            hand_over.token = token = context.export(worker.sender, TOKEN_TTL)
         except GSSError as error:
             self._give_up(hand_over, f"its context could not be exported: {error}")
             return
         hand_over.context = None
-        peer = hand_over.peer
-        if len(hand_over.token) + len(hand_over.leftover) + 4 * (len(peer.initiator) + len(peer.acceptor)) > MOST_SENT:
-            worker.sender.acknowledged(hand_over.token)
+        datagram = encode_message(HandOff(number, token, hand_over.leftover, peer, self._relay))
+        if len(datagram) > MAX_DATAGRAM:  # no worker could read it, and it would go from each to the next
+            worker.sender.acknowledged(token)
             self._give_up(hand_over, "its context is too large to be handed to a worker")
             return
-        load = self._loads[worker]
-        load.under_way[hand_over.number] = hand_over
-        load.sent_at.append((time.monotonic(), hand_over.number))
-        message = HandOff(hand_over.number, hand_over.token, hand_over.leftover, peer, self._relay)
-        worker.send(message, None if self._relay else hand_over.socket)
-        self._tell(What.SENT, hand_over.number, hand_over.address, peer, worker)
+        hand_over.sent_at = self.loop.now
+        self._loads[worker].under_way[number] = hand_over
+        worker.packets.send(datagram, None if self._relay else hand_over.socket)
+        self._tell(What.SENT, number, peer, worker)
 
     def _least_loaded(self) -> WorkerProcess | None:
         chosen, fewest = None, sys.maxsize
         for worker, load in self._loads.items():
-            if (connections := len(load)) < fewest and len(load.under_way) < MOST_UNDER_WAY:
+            under_way = len(load.under_way)
+            if (connections := under_way + len(load.held)) < fewest and under_way < MOST_UNDER_WAY:
                 chosen, fewest = worker, connections
         return chosen
 
     def _give_up(self, hand_over: HandOver, reason: str) -> None:
         hand_over.drop()
+        peer = hand_over.peer
+        self.connections -= 1
         self._counters.refused += 1
-        log.warning("%s %s refused: %s", hand_over.address, plain(hand_over.peer.initiator), plain(reason))
-        self._tell(What.REFUSED, hand_over.number, hand_over.address, hand_over.peer, detail=reason)
+        log.warning("%s %s refused: %s", peer.address, plain(peer.initiator), plain(reason))
+        self._tell(What.REFUSED, hand_over.number, peer, None, reason)
 
-    def _tell(
-        self, what: What, number: int, address: str, peer: Peer, worker: WorkerProcess | None = None, detail: str = ""
-    ) -> None:
+    def _tell(self, what: What, number: int, peer: Peer, worker: WorkerProcess | None, detail: str = "") -> None:
         if self._observe is not None:
-            self._observe(Event(what, number, address, worker.pid if worker else 0, peer, detail))
+            self._observe(Event(what, number, peer.address, worker.pid if worker else 0, peer, detail))
 
     # From workers. A worker can name its own connections only: every number is looked up in its own load.
 
     def on_acknowledged(self, worker: WorkerProcess, message: Acknowledged) -> None:
-        load = self._loads.get(worker)
-        hand_over = load.under_way.pop(message.connection, None) if load else None
-        if load is None or hand_over is None:
+        number, load = message.connection, self._loads.get(worker)
+        if load is None or (hand_over := load.under_way.pop(number, None)) is None:
             return
         worker.sender.acknowledged(hand_over.token)
-        number, peer = hand_over.number, hand_over.peer
-        load.held[number] = (hand_over.address, peer)
+        load.held[number] = peer = hand_over.peer
         self._counters.handed_over += 1
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "%s %s for %s, %s, handed to worker %d",
-                hand_over.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
+                peer.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
             )  # fmt: skip
-        self._tell(What.HELD, number, hand_over.address, peer, worker)
+        self._tell(What.HELD, number, peer, worker)
         if self._relay:
             relayed = RelayedClient(self, number, hand_over.socket, hand_over.framing, worker)
             self._relayed[number] = relayed
@@ -183,8 +175,7 @@ class Dispatcher:
 
     def on_refused(self, worker: WorkerProcess, message: Refused) -> None:
         load = self._loads.get(worker)
-        hand_over = load.under_way.pop(message.connection, None) if load else None
-        if hand_over is not None:
+        if load is not None and (hand_over := load.under_way.pop(message.connection, None)) is not None:
             worker.sender.acknowledged(hand_over.token)
             self._give_up(hand_over, f"worker {worker.pid} could not import its context: {message.reason}")
 
@@ -194,20 +185,16 @@ class Dispatcher:
             self._relayed[message.connection].send(message.octets)
 
     def on_closed(self, worker: WorkerProcess, message: Closed) -> None:
-        load = self._loads.get(worker)
-        held = load.held.pop(message.connection, None) if load else None
-        if held is None:
+        number, reason, load = message.connection, message.reason, self._loads.get(worker)
+        if load is None or (peer := load.held.pop(number, None)) is None:
             return
-        address, peer = held
+        self.connections -= 1
         self._counters.closed += 1
-        if message.reason:
-            log.warning(
-                "%s %s closed by worker %d: %s", address, plain(peer.initiator), worker.pid, plain(message.reason)
-            )
-        self._tell(What.CLOSED, message.connection, address, peer, worker, message.reason)
-        relayed = self._relayed.get(message.connection)
-        if relayed is not None:
-            relayed.finish(orderly=not message.reason)
+        if reason:
+            log.warning("%s %s closed by worker %d: %s", peer.address, plain(peer.initiator), worker.pid, plain(reason))
+        self._tell(What.CLOSED, number, peer, worker, reason)
+        if number in self._relayed:
+            self._relayed[number].finish(orderly=not reason)
 
     def on_relay_closed(self, relayed: RelayedClient) -> None:
         self._relayed.pop(relayed.number, None)
@@ -217,9 +204,10 @@ class Dispatcher:
         load = self._loads.pop(worker, None)
         if load is None:
             return
-        for number, (address, peer) in load.held.items():
+        for number, peer in load.held.items():
+            self.connections -= 1
             self._counters.lost += 1
-            self._tell(What.LOST, number, address, peer, worker, how)
+            self._tell(What.LOST, number, peer, worker, how)
             if number in self._relayed:
                 self._relayed[number].close()
         if load.held or load.under_way or not worker.draining:
@@ -238,8 +226,8 @@ class Dispatcher:
             return
         hand_over.token = b""
         self._counters.reclaimed += 1
-        self._tell(What.RECLAIMED, hand_over.number, hand_over.address, hand_over.peer, worker)
-        self.take(hand_over)
+        self._tell(What.RECLAIMED, hand_over.number, hand_over.peer, worker)
+        self._send(hand_over)
 
     # Time
 
@@ -248,12 +236,11 @@ class Dispatcher:
         while self._waiting and self._waiting[0].deadline < now:
             self._give_up(self._waiting.popleft(), "no worker was there to take it")
         late = now - self._settings.limits.acknowledge
-        for worker, load in list(self._loads.items()):
-            while load.sent_at and load.sent_at[0][1] not in load.under_way:
-                load.sent_at.popleft()
-            if load.sent_at and load.sent_at[0][0] < late:
+        for worker, load in self._loads.items():
+            oldest = next(iter(load.under_way.values()), None)
+            if oldest is not None and oldest.sent_at < late:
                 log.error("worker %d does not acknowledge hand-offs and is killed", worker.pid)
-                load.sent_at.clear()
+                oldest.sent_at = now  # the others need no second kill while its death is on the way
                 worker.kill()
         for relayed in [relayed for relayed in self._relayed.values() if relayed.deadline < now]:
             relayed.close()

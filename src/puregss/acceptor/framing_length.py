@@ -15,10 +15,13 @@ wants no more closes the connection.
 
 from __future__ import annotations
 
+import struct
+from typing import Final
+
 from puregss.acceptor.framing import DataContext, Frame, Handle, Kind
 from puregss.base.errors import InvalidTokenError
 
-HEADER = 4
+HEADER: Final = struct.Struct(">I")
 
 
 class LengthFraming:
@@ -35,15 +38,15 @@ class LengthFraming:
 
     def next_frame(self) -> Frame | None:
         buffer = self._buffer
-        if len(buffer) < HEADER:
+        if len(buffer) < HEADER.size:
             return None
-        length = int.from_bytes(buffer[:HEADER], "big")
+        (length,) = HEADER.unpack_from(buffer)
         if length > self.limit:
             raise InvalidTokenError(f"the peer announced a token of {length} octets; the limit here is {self.limit}")
-        end = HEADER + length
+        end = HEADER.size + length
         if len(buffer) < end:
             return None
-        payload = bytes(buffer[HEADER:end])
+        payload = bytes(buffer[HEADER.size : end])
         del buffer[:end]
         return Frame(0, payload)
 
@@ -74,4 +77,4 @@ class LengthFraming:
 
 def encode_frame(token: bytes) -> bytes:
     """A frame's bytes."""
-    return len(token).to_bytes(HEADER, "big") + token
+    return HEADER.pack(len(token)) + token

@@ -61,6 +61,7 @@ class Front:
         self._listener, self._settings, self._limits = listener, settings, settings.limits
         self._make_context, self._authorize, self._observe = make_context, authorize, observe
         self._family = int(listener.family)
+        self._relay = settings.topology == "relay"
         self._framing = FRAMINGS[settings.framing]
         self._dispatcher = Dispatcher(self.loop, settings, self.counters, observe, reclaim)
         self._supervisor = Supervisor(self.loop, settings, self, clock, worker_command)
@@ -118,7 +119,7 @@ class Front:
         for candidate in list(self._candidates.values()):
             candidate.refuse("the acceptor is shutting down")
         self._supervisor.drain(self._limits.drain)
-        self._stop_at = time.monotonic() + self._limits.drain + 2.0
+        self._stop_at = self.loop.now + self._limits.drain + 2.0
         self._stop_if_done()
 
     def _stop_if_done(self) -> None:
@@ -126,7 +127,7 @@ class Front:
             self.loop.stop()
 
     def _sweep(self) -> None:
-        now = time.monotonic()
+        now = self.loop.now
         for candidate in list(self._candidates.values()):
             if candidate.deadline > now:
                 break  # they are in the order of their deadlines
@@ -176,9 +177,8 @@ class Front:
         self._welcome(client, f"{address[0]}:{address[1]}" if address else "unix")
 
     def _welcome(self, client: socket.SocketType, address: str) -> None:
-        self.counters.accepted += 1
         client.setblocking(False)
-        number = self.counters.accepted
+        self.counters.accepted = number = self.counters.accepted + 1
         try:
             context = self._make_context()
         except GSSError as error:
@@ -186,7 +186,7 @@ class Front:
             client.close()
             return
         framing = self._framing(self._limits.token, False)
-        deadline = time.monotonic() + self._limits.handshake
+        deadline = self.loop.now + self._limits.handshake
         candidate = Candidate(self, number, client, address, framing, context, deadline)
         self._candidates[number] = candidate
         candidate.begin()
@@ -214,8 +214,8 @@ class Front:
             return
         if self._observe is not None:
             self._observe(Event(What.ESTABLISHED, number, address, peer=peer))
-        hand_over = HandOver(number, candidate.socket, address, peer, candidate.framing, candidate.deadline, context)
-        if self._settings.topology == "connection":
+        hand_over = HandOver(number, candidate.socket, peer, candidate.framing, candidate.deadline, context)
+        if not self._relay:
             hand_over.leftover = candidate.framing.leftover()
         else:
             candidate.framing.limit = self._limits.message
@@ -244,6 +244,7 @@ class Front:
             case Refused():
                 self._dispatcher.on_refused(worker, message)
             case Ready():
+                worker.ready = True
                 self._dispatcher.add_worker(worker)
                 if self._starting and all(each.ready for each in self._supervisor.workers):
                     self.loop.stop()

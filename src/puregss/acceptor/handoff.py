@@ -16,7 +16,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import lru_cache
+from io import StringIO
+from typing import Any, Final, NamedTuple
 
 from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
@@ -28,9 +30,10 @@ CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
-_CLOSED: Final = struct.Struct(">QIQQ")
-_HAND_OFF: Final = struct.Struct(">Q?IQII")
-_LENGTHS: Final = tuple(struct.Struct(f">{count}I") for count in range(6))
+_START: Final = struct.Struct(">Id4I")
+_HAND_OFF: Final = struct.Struct(">Q?IQII5I")
+_flags_of: Final = lru_cache(64)(RequirementFlag)
+"""Making an enumeration's member is slow, and contexts differ in few of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,68 +49,60 @@ class Start:
     """The system user to become before any context arrives; empty for no change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """Worker to front: the handler is loaded, hand-offs are welcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Worker to front: it cannot work, and why, in one sentence."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandOff:
+class HandOff(NamedTuple):
     """Front to worker: a context sealed for this worker, and what came with it."""
 
     connection: int
-    token: bytes = field(repr=False)
+    token: bytes
     leftover: bytes
     """Bytes that the front read from the client behind the last context token."""
     peer: Peer
     relayed: bool
     """Whether the front keeps the socket; if not, the socket comes with the datagram."""
 
+    def __repr__(self) -> str:
+        return f"<HandOff {self.connection} of {self.peer.initiator!r}>"  # without the token
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+
+class Acknowledged(NamedTuple):
     """Worker to front: the context is imported; it lives here now."""
 
     connection: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Worker to front: the context could not be imported, and why; nothing was done with it."""
 
     connection: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(NamedTuple):
     """Relay, both ways: octets of the connection's stream."""
 
     connection: int
     octets: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """Both ways: the connection is over, after so many messages and octets of them each way."""
+class Closed(NamedTuple):
+    """Both ways: the connection is over."""
 
     connection: int
-    messages: int = 0
-    received: int = 0
-    sent: int = 0
     reason: str = ""
     """Empty for an orderly end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(NamedTuple):
     """Front to worker: no more hand-offs will come; exit when the connections are over, or after `seconds`."""
 
     seconds: float
@@ -118,38 +113,37 @@ Message = Start | Ready | Failed | HandOff | Acknowledged | Refused | Data | Clo
 
 def encode_message(message: Message) -> bytes:
     """One record."""
-    kind = type(message)
-    body: bytes = _ENCODERS[kind](message)
-    return _HEADER.pack(_NUMBER[kind], len(body)) + body
+    number, encode = _ENCODERS[type(message)]
+    body = encode(message)
+    return _HEADER.pack(number, len(body)) + body
 
 
 def decode_datagram(datagram: bytes) -> list[Message]:
     """The records of one datagram. InvalidTokenError if it is not made of whole, known records."""
     messages: list[Message] = []
     start, end = 0, len(datagram)
-    while start < end:
-        body = start + _HEADER.size
-        if body > end:
-            raise InvalidTokenError("a record between front and worker is cut off")
-        number, length = _HEADER.unpack_from(datagram, start)
-        start = body + length
-        if start > end or number >= len(_DECODERS):
-            raise InvalidTokenError(f"a record between front and worker is cut off, or of the unknown type {number}")
-        try:
+    try:
+        while start < end:
+            number, length = _HEADER.unpack_from(datagram, start)
+            body = start + _HEADER.size
+            start = body + length
             messages.append(_DECODERS[number](datagram[body:start]))
-        except struct.error as error:
-            raise InvalidTokenError(f"a record of type {number} between front and worker has a wrong length") from error
+    except (struct.error, IndexError) as error:
+        raise InvalidTokenError("a record between front and worker is cut off, or of an unknown type") from error
+    if start > end:
+        raise InvalidTokenError("a record between front and worker is cut off")
     return messages
 
 
 def _encode_start(message: Start) -> bytes:
-    fixed = struct.pack(">Id", message.message_limit, message.idle_timeout)
-    return fixed + _encode_texts(message.channel_key.hex(), message.handler, message.framing, message.user)
+    texts = (message.channel_key.hex(), message.handler, message.framing, message.user)
+    fixed = _START.pack(message.message_limit, message.idle_timeout, *map(len, texts))
+    return fixed + _encode_text("".join(texts))
 
 
 def _decode_start(body: bytes) -> Start:
-    limit, timeout = struct.unpack_from(">Id", body)
-    key, handler, framing, user = _decode_texts(body[12:], 4)
+    limit, timeout, *lengths = _START.unpack_from(body)
+    key, handler, framing, user = _decode_texts(body[_START.size :], lengths)
     try:
         return Start(bytes.fromhex(key), handler, framing, limit, _seconds(timeout), user)
     except ValueError as error:
@@ -157,51 +151,50 @@ def _decode_start(body: bytes) -> Start:
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
-    peer, token, leftover = message.peer, message.token, message.leftover
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, peer.flags, peer.accepted_by, len(token), len(leftover))
-    texts = _encode_texts(peer.initiator, peer.acceptor, peer.mechanism, peer.enctype, peer.address)
-    return b"".join((fixed, token, leftover, texts))
+    connection, token, leftover, peer, relayed = message
+    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = peer
+    texts = (initiator, acceptor, mechanism, enctype, address)
+    sizes = map(len, (token, leftover, *texts))
+    fixed = _HAND_OFF.pack(connection, relayed, flags, accepted_by, *sizes)
+    return b"".join((fixed, token, leftover, _encode_text("".join(texts))))
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+    connection, relayed, flags, accepted_by, token_size, leftover_size, *lengths = _HAND_OFF.unpack_from(body)
     leftover_at = _HAND_OFF.size + token_size
     texts_at = leftover_at + leftover_size
-    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], 5)
-    return HandOff(
-        connection,
-        body[_HAND_OFF.size : leftover_at],
-        body[leftover_at:texts_at],
-        Peer(initiator, acceptor, mechanism, enctype, RequirementFlag(flags), address, accepted_by),
-        relayed,
-    )
+    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], lengths)
+    peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
+    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
 
 
-def _encode_texts(*texts: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     # Principals may hold any octets: surrogateescape carries them through.
-    return _LENGTHS[len(texts)].pack(*map(len, texts)) + "".join(texts).encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "surrogateescape")
 
 
-def _decode_texts(octets: bytes, count: int) -> list[str]:
-    """The texts, whose lengths in characters come first."""
-    lengths = _LENGTHS[count].unpack_from(octets)
-    text = octets[4 * count :].decode("utf-8", "surrogateescape")
+def _decode_text(octets: bytes) -> str:
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _decode_texts(octets: bytes, lengths: list[int]) -> list[str]:
+    """Texts of so many characters: a name may hold any that could separate them."""
+    text = _decode_text(octets)
     if sum(lengths) != len(text):
         raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
-    texts, start = [], 0
-    for length in lengths:
-        texts.append(text[start : start + length])
-        start += length
-    return texts
+    return list(map(StringIO(text).read, lengths))
 
 
-def _encode_closed(message: Closed) -> bytes:
-    numbers = (message.connection, message.messages, message.received, message.sent)
-    return _CLOSED.pack(*numbers) + _encode_texts(message.reason)
+def _encode_end(message: Refused | Closed) -> bytes:
+    return _ID.pack(message.connection) + _encode_text(message.reason)
+
+
+def _decode_refused(body: bytes) -> Refused:
+    return Refused(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
 
 
 def _decode_closed(body: bytes) -> Closed:
-    return Closed(*_CLOSED.unpack_from(body), *_decode_texts(body[_CLOSED.size :], 1))
+    return Closed(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
 
 
 def _decode_data(body: bytes) -> Data:
@@ -227,17 +220,13 @@ def _seconds(seconds: float) -> float:
 _CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], Message]]]] = {
     Start: (_encode_start, _decode_start),
     Ready: (lambda message: b"", _decode_ready),
-    Failed: (lambda message: _encode_texts(message.reason), lambda body: Failed(*_decode_texts(body, 1))),
+    Failed: (lambda message: _encode_text(message.reason), lambda body: Failed(_decode_text(body))),
     HandOff: (_encode_hand_off, _decode_hand_off),
     Acknowledged: (lambda message: _ID.pack(message.connection), lambda body: Acknowledged(*_ID.unpack(body))),
-    Refused: (
-        lambda message: _ID.pack(message.connection) + _encode_texts(message.reason),
-        lambda body: Refused(*_ID.unpack_from(body), *_decode_texts(body[_ID.size :], 1)),
-    ),
+    Refused: (_encode_end, _decode_refused),
     Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
-    Closed: (_encode_closed, _decode_closed),
+    Closed: (_encode_end, _decode_closed),
     Drain: (lambda message: struct.pack(">d", message.seconds), _decode_drain),
 }
-_NUMBER: Final = {kind: number for number, kind in enumerate(_CODECS)}
-_ENCODERS: Final = {kind: encode for kind, (encode, _) in _CODECS.items()}
+_ENCODERS: Final = {kind: (number, encode) for number, (kind, (encode, _)) in enumerate(_CODECS.items())}
 _DECODERS: Final = tuple(decode for _, decode in _CODECS.values())

@@ -39,6 +39,8 @@ class Loop:
         self._ticks: list[_Tick] = []
         self._next_tick = 0.0
         self._running = False
+        self.now = time.monotonic()
+        """The monotonic clock, read once a round: all that one round finds happened at one time."""
         self.after_round: Callable[[], None] | None = None
         """Called once after the events of each round: the place to send what the round collected."""
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -78,27 +80,26 @@ class Loop:
     def run(self) -> None:
         """Serve events until `stop`."""
         self._running = True
+        self.now = time.monotonic()
         while self._running:
-            for fd, events in self._epoll.poll(self._tick()):
+            ready = self._epoll.poll(max(0.0, self._next_tick - self.now) if self._ticks else None)
+            self.now = time.monotonic()
+            for fd, events in ready:
                 on_event = self._watched.get(fd)
                 if on_event is not None:  # else an event before it in this round forgot it
                     on_event(events)
+            if self.now >= self._next_tick:
+                self._tick()
             if self.after_round is not None:
                 self.after_round()
 
-    def _tick(self) -> float | None:
-        """Run what is due and say how long to sleep."""
-        if not self._ticks:
-            return None
-        now = time.monotonic()
-        if now < self._next_tick:
-            return self._next_tick - now
+    def _tick(self) -> None:
+        """Run what is due. Events come first: a client that was heard in this round is not idle."""
         for tick in self._ticks:
-            if tick.due <= now:
-                tick.due = now + tick.seconds
+            if tick.due <= self.now:
+                tick.due = self.now + tick.seconds
                 tick.call()
-        self._next_tick = min(tick.due for tick in self._ticks)
-        return max(0.0, self._next_tick - time.monotonic())
+        self._next_tick = min((tick.due for tick in self._ticks), default=float("inf"))
 
     def _on_wake(self, events: int) -> None:
         with contextlib.suppress(BlockingIOError):

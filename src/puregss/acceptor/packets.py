@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import socket
-import sys
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +16,7 @@ from puregss.acceptor.loop import READ, WRITE, Loop
 
 _FDS_SPACE: Final = socket.CMSG_LEN(4)  # one descriptor comes with a datagram; CMSG_SPACE has room for a second
 _CLOSE_ON_EXEC: Final = int(socket.MSG_CMSG_CLOEXEC)
+_FD: Final = struct.Struct("=i")
 
 OnDatagram = Callable[[bytes, int | None], None]
 """A datagram, and the descriptor that came with it, which the callee owns from then on."""
@@ -50,9 +51,9 @@ class Packets:
     ) -> None:
         self._loop, self._end = loop, end
         self._on_datagram, self._on_gone = on_datagram, on_gone
-        self._fds_space = _FDS_SPACE if take_fds else 0
+        self._take_fds = take_fds
         self._high_water = high_water
-        self._queue: deque[tuple[bytes, socket.SocketType | None, Callable[[], None] | None]] = deque()
+        self._queue: deque[tuple[bytes | bytearray, socket.SocketType | None, Callable[[], None] | None]] = deque()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._open = True
@@ -63,9 +64,15 @@ class Packets:
         self._watch()
 
     def send(
-        self, datagram: bytes, file: socket.SocketType | None = None, on_sent: Callable[[], None] | None = None
+        self,
+        datagram: bytes | bytearray,
+        file: socket.SocketType | None = None,
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without."""
+        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without.
+
+        From here on the datagram must not change.
+        """
         if not self._open:
             return
         if self._queue or not self._try(datagram, file):
@@ -75,16 +82,14 @@ class Packets:
         elif on_sent is not None:
             on_sent()
 
-    def _try(self, datagram: bytes, file: socket.SocketType | None) -> bool:
+    def _try(self, datagram: bytes | bytearray, file: socket.SocketType | None) -> bool:
         """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
-        # Asked only now: the number of a file that was closed meanwhile may be another client's.
-        fd = -1 if file is None else file.fileno()
         try:
-            if fd < 0:
+            # Asked only now: the number of a file that was closed meanwhile may be another client's.
+            if file is None or (fd := file.fileno()) < 0:
                 self._end.send(datagram)
             else:
-                rights = fd.to_bytes(4, sys.byteorder)
-                self._end.sendmsg((datagram,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),))
+                self._end.sendmsg((datagram,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd)),))
         except ConnectionError:
             return True
         except OSError as error:
@@ -98,7 +103,7 @@ class Packets:
         if events & WRITE:
             self._flush()
         if events & ~WRITE:
-            self.receive()
+            self.receive()  # one alone, as the next round tells of others: to look in vain costs more than a round
 
     def _flush(self) -> None:
         while self._queue and self._try(*self._queue[0][:2]):
@@ -116,29 +121,33 @@ class Packets:
             self._watching = wanted
             self._loop.watch(self._end.fileno(), self._on_event, wanted)
 
-    def receive(self, most: int = 32) -> bool:
-        """Deliver up to `most` of the datagrams that are there; whether there may be more.
+    def receive(self) -> bool:
+        """Deliver the next datagram, if one is there; whether there may be more.
 
         One that is longer than any of ours comes cut off, for its reader to refuse.
         """
-        for _ in range(most):
-            if not self._open:
-                return False
-            try:
-                size, ancillary, _, _ = self._end.recvmsg_into((self._buffer,), self._fds_space, _CLOSE_ON_EXEC)
-            except BlockingIOError:
-                return False
-            except ConnectionError:
-                # The peer went with something of ours unread. That is told once, before what it still had to say.
-                continue
-            fd = _only_fd(ancillary) if ancillary else None
-            if size == 0:
-                if fd is not None:
-                    os.close(fd)
-                self.close()
-                self._on_gone()
-                return False
-            self._on_datagram(bytes(self._view[:size]), fd)
+        if not self._open:
+            return False
+        fd = None
+        try:
+            if self._take_fds:
+                size, rights, _, _ = self._end.recvmsg_into((self._buffer,), _FDS_SPACE, _CLOSE_ON_EXEC)
+                if rights:  # of no other kind, since none was switched on; a second descriptor does not fit
+                    (fd,) = _FD.unpack(rights[0][2])
+            else:
+                size = self._end.recv_into(self._buffer)
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            # The peer went with something of ours unread. That is told once, before what it still had to say.
+            return True
+        if size == 0:
+            if fd is not None:
+                os.close(fd)
+            self.close()
+            self._on_gone()
+            return False
+        self._on_datagram(bytes(self._view[:size]), fd)
         return True
 
     def drain(self) -> None:
@@ -154,11 +163,3 @@ class Packets:
             with contextlib.suppress(OSError):
                 self._loop.forget(self._end.fileno())
             self._end.close()
-
-
-def _only_fd(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The descriptor in the control data, if any; a second one does not fit into the space given."""
-    for level, kind, rights in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS and len(rights) >= 4:
-            return int.from_bytes(rights[:4], sys.byteorder)
-    return None

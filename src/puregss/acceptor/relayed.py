@@ -7,7 +7,6 @@ context token has no business here any more and ends the connection.
 from __future__ import annotations
 
 import socket
-import time
 from typing import Final, Protocol
 
 from puregss.acceptor.framing import Framing, Kind
@@ -135,7 +134,7 @@ class RelayedClient:
         """The worker is done with the connection; after an orderly end the last answers still go out."""
         self._closing = self._ended = True
         if self._out and orderly:
-            self.deadline = time.monotonic() + LINGER
+            self.deadline = self._host.loop.now + LINGER
             self._watch()
         else:
             self.close()

@@ -16,7 +16,7 @@ class HandlerError(Exception):
 class Session:
     """Octets of the client's stream in, octets for it out."""
 
-    __slots__ = ("_context", "_framing", "_handler", "ended", "messages", "peer", "received", "sent")
+    __slots__ = ("_context", "_framing", "_handler", "ended", "peer")
 
     def __init__(self, context: DataContext, framing: Framing, handler: Handler, peer: Peer) -> None:
         self._context = context
@@ -25,7 +25,6 @@ class Session:
         self.peer = peer
         self.ended = False
         """Whether the client said that it wants no more."""
-        self.messages = self.received = self.sent = 0
 
     def receive(self, octets: bytes) -> bytes:
         """Serve every whole frame in the stream so far. GSSError or HandlerError end the connection."""
@@ -33,12 +32,12 @@ class Session:
         framing.feed(octets)
         while not self.ended and (frame := framing.next_frame()) is not None:
             kind = framing.kind(frame)
-            if kind is Kind.END:
-                self.ended = True
-            elif kind is Kind.CONTEXT:
-                raise InvalidTokenError("a context token came after the context was established")
-            else:
+            if kind is Kind.DATA:
                 answers.append(framing.converse(frame, self._context, self._handle))
+            elif kind is Kind.END:
+                self.ended = True
+            else:
+                raise InvalidTokenError("a context token came after the context was established")
         return b"".join(answers)
 
     def delete(self) -> None:
@@ -47,16 +46,18 @@ class Session:
         self._context.delete()
 
     def _handle(self, message: bytes) -> bytes:
-        self.messages += 1
-        self.received += len(message)
         try:
             answer = self._handler(message, self.peer)
         except Exception as error:
             raise HandlerError(f"the handler failed: {type(error).__name__}: {error}") from error
-        if not isinstance(answer, bytes | bytearray | memoryview):
-            raise HandlerError(f"the handler returned {type(answer).__name__}, not bytes")
-        self.sent += len(answer)
-        return bytes(answer)
+        return answer if type(answer) is bytes else _as_bytes(answer)
+
+
+def _as_bytes(answer: object) -> bytes:
+    """What a handler may return as well."""
+    if not isinstance(answer, bytes | bytearray | memoryview):
+        raise HandlerError(f"the handler returned {type(answer).__name__}, not bytes")
+    return bytes(answer)
 
 
 def reason_of(error: Exception) -> str:

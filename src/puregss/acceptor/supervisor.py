@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
-from puregss.acceptor.handoff import Drain, Message, Ready, Start, decode_datagram, encode_message
+from puregss.acceptor.handoff import Drain, Message, Start, decode_datagram, encode_message
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.packets import Packets, packet_pair
 from puregss.acceptor.settings import Settings
@@ -105,14 +106,14 @@ class Supervisor:
         key = os.urandom(KEY_SIZE)
         worker = WorkerProcess(process, ChannelSender(key, self._clock))
         worker.packets = Packets(
-            self._loop, ours, lambda datagram, _: self._on_datagram(worker, datagram), lambda: self._on_silence(worker)
+            self._loop, ours, partial(self._on_datagram, worker), partial(self._on_silence, worker)
         )
         settings, limits = self._settings, self._settings.limits
         worker.send(Start(key, settings.handler, settings.framing, limits.message, limits.idle, settings.user))
         self._loop.watch(worker.pidfd, lambda _: self._bury(worker))
         self.workers.append(worker)
 
-    def _on_datagram(self, worker: WorkerProcess, datagram: bytes) -> None:
+    def _on_datagram(self, worker: WorkerProcess, datagram: bytes, fd: int | None) -> None:
         try:
             messages = decode_datagram(datagram)
         except GSSError as error:
@@ -120,8 +121,6 @@ class Supervisor:
             worker.kill()
             return
         for message in messages:
-            if isinstance(message, Ready):
-                worker.ready = True
             self._staff.on_message(worker, message)
 
     def _on_silence(self, worker: WorkerProcess) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -22,7 +21,7 @@ class Connection(Protocol):
     number: int
     session: Session
     active: float
-    """When octets last came or went, on the monotonic clock."""
+    """When octets last came or went, on the loop's clock."""
 
     @property
     def relayed(self) -> bool: ...
@@ -43,21 +42,20 @@ class DirectConnection:
         self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.SocketType, on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
-        self.active = time.monotonic()
+        self.active = loop.now
         self._leftover, self._out = leftover, b""
         self._loop, self._socket, self._on_closed = loop, client, on_closed
 
     def begin(self) -> None:
-        if self._socket.fileno() < 0:
+        if (fd := self._socket.fileno()) < 0:
             return
-        self._loop.watch(self._socket.fileno(), self._on_event)
+        self._loop.watch(fd, self._on_event)
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             self._serve(leftover)
-            self._close_if_ended()
 
     def _on_event(self, events: int) -> None:
-        self.active = time.monotonic()
+        self.active = self._loop.now
         try:
             if events & WRITE:
                 self._send(b"")
@@ -65,12 +63,11 @@ class DirectConnection:
                 self._serve(octets)
             else:
                 self.session.ended = True
+                self._send(b"")
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self.close(reason_of(error))
-            return
-        self._close_if_ended()
 
     def _serve(self, octets: bytes) -> None:
         try:
@@ -78,27 +75,24 @@ class DirectConnection:
         except Exception as error:  # a client that hung up or a defect that it sets off: the others shall not notice
             self.close(reason_of(error))
 
-    def _close_if_ended(self) -> None:
-        if self.session.ended and not self._out:
+    def _send(self, octets: bytes) -> None:
+        """Send what waits and these; the end of the session is the connection's once nothing waits."""
+        waiting = self._out
+        if out := waiting + octets:
+            try:
+                sent = self._socket.send(out)
+            except BlockingIOError:
+                sent = 0
+            self._out = out = out[sent:]
+            if bool(waiting) != bool(out):
+                # While the client does not take its answers, no more of its questions are read.
+                self._loop.watch(self._socket.fileno(), self._on_event, WRITE if out else READ)
+        if self.session.ended and not out:
             self.close("")
 
-    def _send(self, octets: bytes) -> None:
-        waiting = self._out
-        out = waiting + octets
-        if not out:
-            return
-        try:
-            sent = self._socket.send(out)
-        except BlockingIOError:
-            sent = 0
-        self._out = out = out[sent:]
-        if bool(waiting) != bool(out):
-            # While the client does not take its answers, no more of its questions are read.
-            self._loop.watch(self._socket.fileno(), self._on_event, WRITE if out else READ)
-
     def close(self, reason: str) -> None:
-        if self._socket.fileno() >= 0:
-            self._loop.forget(self._socket.fileno())
+        if (fd := self._socket.fileno()) >= 0:
+            self._loop.forget(fd)
             self._socket.close()
             self.session.delete()
             self._on_closed(self, reason)
@@ -107,7 +101,7 @@ class DirectConnection:
 class RelayedConnection:
     """The relay topology: the front kept the socket and passes the stream on."""
 
-    __slots__ = ("_leftover", "_on_closed", "_open", "_tell", "active", "number", "session")
+    __slots__ = ("_leftover", "_loop", "_on_closed", "_open", "_tell", "active", "number", "session")
     relayed: Final = True
 
     def __init__(
@@ -115,12 +109,13 @@ class RelayedConnection:
         number: int,
         session: Session,
         leftover: bytes,
+        loop: Loop,
         tell: Callable[[Message], None],
         on_closed: OnClosed,
     ) -> None:
         self.number, self.session = number, session
-        self.active = time.monotonic()
-        self._leftover, self._tell, self._on_closed = leftover, tell, on_closed
+        self.active = loop.now
+        self._loop, self._leftover, self._tell, self._on_closed = loop, leftover, tell, on_closed
         self._open = True
 
     def begin(self) -> None:
@@ -130,7 +125,7 @@ class RelayedConnection:
 
     def receive(self, octets: bytes) -> None:
         """Octets of the client's stream have come from the front."""
-        self.active = time.monotonic()
+        self.active = self._loop.now
         try:
             answer = self.session.receive(octets)
         except Exception as error:  # see `DirectConnection`

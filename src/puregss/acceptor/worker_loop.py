@@ -9,7 +9,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -47,7 +46,8 @@ HIGH_WATER: Final = 4 * 1024 * 1024
 
 # A client's socket may be of another family; asking the kernel takes three calls, and octets pass all the same. That it
 # does not block is a property of the connection, which the front has given it.
-_CLIENT: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+_FAMILY: Final = int(socket.AF_INET)
+_TYPE: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
 Importer = Callable[[bytes], DataContext]
 """An interprocess token in, the context out; GSSError where it cannot be imported."""
@@ -88,13 +88,13 @@ class Worker:
         # Until the acknowledgement has left this process the front may reclaim the context for another
         # worker: a connection begins when its acknowledgement is sent, and not before.
         while self._outbox:
-            datagram, fresh = bytes(self._outbox), self._fresh
-            self._outbox.clear()
-            self._fresh = []
-            self._front.send(datagram, on_sent=partial(_begin, fresh))
+            datagram, self._outbox = self._outbox, bytearray()
+            fresh, self._fresh = self._fresh, []
+            self._front.send(datagram, on_sent=partial(_begin, fresh) if fresh else None)
 
     def _after_round(self) -> None:
-        self._flush()
+        if self._outbox:
+            self._flush()
         if self._draining and not self._connections:
             self.loop.stop()
 
@@ -120,48 +120,44 @@ class Worker:
             os.close(fd)
 
     def _take(self, message: HandOff, fd: int | None) -> None:
-        client = None if fd is None else socket.SocketType(socket.AF_INET, _CLIENT, 0, fd)
+        number, leftover = message.connection, message.leftover
+        client = None if fd is None else socket.SocketType(_FAMILY, _TYPE, 0, fd)
         if client is None and not message.relayed:
-            self.tell(Refused(message.connection, "its socket did not arrive; the worker has too many files open"))
+            self.tell(Refused(number, "its socket did not arrive; the worker has too many files open"))
             return
         try:
             context = self._import(message.token)
         except GSSError as error:
             if client is not None:
                 client.close()
-            self.tell(Refused(message.connection, reason_of(error)))
+            self.tell(Refused(number, reason_of(error)))
             return
-        framing = self._framing(self._start.message_limit, True)
-        session = Session(context, framing, self._handler, message.peer)
+        session = Session(context, self._framing(self._start.message_limit, True), self._handler, message.peer)
         connection: Connection
         if client is None:
-            connection = RelayedConnection(message.connection, session, message.leftover, self.tell, self._closed)
+            connection = RelayedConnection(number, session, leftover, self.loop, self.tell, self._closed)
         else:
-            connection = DirectConnection(
-                message.connection, session, message.leftover, self.loop, client, self._closed
-            )
-        self._connections[message.connection] = connection
-        self.tell(Acknowledged(message.connection))
+            connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
+        self._connections[number] = connection
         self._fresh.append(connection)
+        self.tell(Acknowledged(number))
 
     def _closed(self, connection: Connection, reason: str) -> None:
-        session = self._connections.pop(connection.number).session
-        self.tell(Closed(connection.number, session.messages, session.received, session.sent, reason))
+        del self._connections[connection.number]
+        self.tell(Closed(connection.number, reason))
 
     def _sweep(self) -> None:
-        now = time.monotonic()
+        now = self.loop.now
         if now > self._drain_until:
             for connection in list(self._connections.values()):
                 connection.close("the acceptor is shutting down")
-            self._after_round()
         idle_since = now - self._start.idle_timeout
         for connection in [idle for idle in self._connections.values() if idle.active < idle_since]:
             connection.close(f"idle for {self._start.idle_timeout:g} s")
-        self._flush()
 
     def _drain(self, seconds: float) -> None:
         self._draining = True
-        self._drain_until = time.monotonic() + seconds
+        self._drain_until = self.loop.now + seconds
 
     def _on_front_gone(self) -> None:
         for connection in [relayed for relayed in self._connections.values() if relayed.relayed]:

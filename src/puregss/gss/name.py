@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from puregss.base.errors import BadMechanismError, BadNameError, MechanismNameRequiredError
 from puregss.base.names import KERBEROS_ALIASES, MechType, NameType
@@ -13,6 +14,8 @@ from puregss.krb5 import name as kerberos
 from puregss.krb5.messages.fields import AuthorizationData
 from puregss.krb5.name_attributes import NameAttribute, attributes_of
 from puregss.krb5.principal import Principal
+
+_HOSTBASED: Final = (NameType.hostbased_service, NameType.hostbased_service_x)
 
 
 class Name:
@@ -46,9 +49,9 @@ class Name:
     @classmethod
     def of_principal(cls, principal: Principal, authdata: AuthorizationData = ()) -> Name:
         """The mechanism name for a principal, and what its ticket says about it."""
-        name = cls(str(principal), NameType.kerberos_principal)
-        name._principal = principal
-        name._authdata = authdata
+        name = cls.__new__(cls)
+        name._text, name._type = str(principal), NameType.kerberos_principal
+        name._principal, name._authdata = principal, authdata
         return name
 
     @property
@@ -81,7 +84,7 @@ class Name:
 
     def acceptor_principal(self, world: World) -> Principal:
         """The same for the accepting side, where a host-based name may leave out host and realm."""
-        if self._principal is None and self._type in (NameType.hostbased_service, NameType.hostbased_service_x):
+        if self._principal is None and self._type in _HOSTBASED:
             return kerberos.acceptor_principal(self._text, ignore_host=world.ignore_acceptor_hostname())
         return self.principal(world)
 

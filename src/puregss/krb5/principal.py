@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from puregss.base.errors import BadNameError
@@ -41,17 +42,27 @@ class Principal:
 
     def __str__(self) -> str:
         """The text form with MIT's escapes; `parse_principal` reads it back."""
-        return f"{self.name}@{self.realm.translate(_ESCAPED)}"
+        return _text_of(self.components, self.realm)
 
     @property
     def name(self) -> str:
         """The text form without the realm."""
-        return "/".join(component.translate(_ESCAPED) for component in self.components)
+        return "/".join(map(_escaped, self.components))
 
     @property
     def is_tgs(self) -> bool:
         """Whether this names a ticket-granting service (RFC 4120 §7.3)."""
         return len(self.components) == 2 and self.components[0] == TGS_NAME
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPED)
+
+
+@lru_cache(256)
+def _text_of(components: tuple[str, ...], realm: str) -> str:
+    """Kept, since an acceptor is asked for by few names, and its clients come again."""
+    return f"{'/'.join(map(_escaped, components))}@{_escaped(realm)}"
 
 
 def tgs_principal(realm: str, of_realm: str | None = None) -> Principal:
