@@ -37,9 +37,9 @@ class PlaintextMacSealer(CtsEncryptor):
         mac = self._mac.copy()
         mac.update(xor_block(block, self._chain))
         if len(plaintext) < LARGE:
-            plaintext += trailer
-            mac.update(plaintext)
-            head, last, stolen = self.encrypt(block, plaintext)
+            body = plaintext + trailer
+            mac.update(body)
+            head, last, stolen = self.encrypt(block, body)
             return b"".join((prefix, head, last, stolen, mac.finalize()[: self._size]))
         mac.update(plaintext)
         mac.update(trailer)
