@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from threading import Lock
-from typing import Any, NoReturn, Self
+from typing import Any, Final, NoReturn, Self
 
 from puregss.base.errors import (
     DuplicateTokenError,
@@ -27,6 +27,8 @@ from puregss.krb5.principal import Principal
 from puregss.krb5.protection import octets, wrap_overhead
 from puregss.krb5.record import ContextRecord, decode_record, encode_record
 from puregss.krb5.window import DUPLICATE, GAP, OLD
+
+_DCE: Final = int(RequirementFlag.dce_style)  # `&` with a flag costs as much as a small message
 
 PRF_KEY_FULL = 0
 PRF_KEY_PARTIAL = 1
@@ -112,7 +114,7 @@ class KerberosContext:
             initiate=record.initiate,
             acceptor_subkey=record.acceptor_subkey is not None,
             entropy=self._entropy,
-            dce_style=record.flags & RequirementFlag.dce_style != 0,
+            dce_style=record.flags & _DCE != 0,
         )
         return protection
 
