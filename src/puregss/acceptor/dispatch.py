@@ -59,8 +59,9 @@ class HandOver:
     """When to give up, if no worker takes it."""
     context: TransferableContext | None
     """None while it is sealed in `token`."""
+    leftover: bytes
+    """What the client sent behind its last context token."""
     token: bytes = field(default=b"", repr=False)
-    leftover: bytes = b""
     sent_at: float = 0.0
 
     def drop(self) -> None:

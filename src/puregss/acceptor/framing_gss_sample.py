@@ -105,7 +105,7 @@ class GssSampleFraming:
         return encode_frame(frame.flags, frame.payload)
 
     def converse(self, frame: Frame, context: DataContext, handle: Handle) -> bytes:
-        flags, message = frame
+        flags, message = frame.flags, frame.payload
         if flags & _WRAPPED:
             message, encrypted, _ = context.unwrap(message)
             if flags & _ENCRYPTED and not encrypted:
