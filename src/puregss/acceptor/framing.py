@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 Handle = Callable[[bytes], bytes]
 """A message of the peer in, the answer out."""
@@ -22,6 +22,10 @@ class Kind(Enum):
     CONTEXT = "context"
     DATA = "data"
     END = "end"
+
+
+DATA: Final = Kind.DATA
+"""As a name of its own it is found at once, and it is asked for with every message."""
 
 
 @dataclass(slots=True)
