@@ -81,10 +81,7 @@ class Candidate:
         self._out = b""
         self._established = self._lingering = False
         self._watching = READ
-
-    def begin(self) -> None:
-        """Wait for the client's first octets."""
-        self._host.loop.watch(self.socket.fileno(), self._on_event)
+        host.loop.watch(client.fileno(), self._on_event)
 
     def _on_event(self, events: int) -> None:
         try:
@@ -92,8 +89,7 @@ class Candidate:
                 self._send(b"")
             elif octets := self.socket.recv(READ_SIZE):
                 if not self._lingering:
-                    self.framing.feed(octets)
-                    self._advance()
+                    self._advance(octets)
             elif self._lingering:
                 self.close()
             else:
@@ -114,10 +110,11 @@ class Candidate:
             self._watching = wanted
             self._host.loop.watch(self.socket.fileno(), self._on_event, wanted)
 
-    def _advance(self) -> None:
+    def _advance(self, octets: bytes) -> None:
         """Step for every context token that is whole."""
         framing, context = self.framing, self.context
         try:
+            framing.feed(octets)
             while not self._established and (frame := framing.next_frame()) is not None:
                 token = framing.context_token(frame)
                 if token is not None:

@@ -59,8 +59,9 @@ class HandOver:
     """When to give up, if no worker takes it."""
     context: TransferableContext | None
     """None while it is sealed in `token`."""
+    leftover: bytes
+    """What the client sent behind its last context token."""
     token: bytes = field(default=b"", repr=False)
-    leftover: bytes = b""
     sent_at: float = 0.0
 
     def drop(self) -> None:
@@ -129,7 +130,8 @@ class Dispatcher:
         hand_over.sent_at = self.loop.now
         self._loads[worker].under_way[number] = hand_over
         worker.packets.send(datagram, None if self._relay else hand_over.socket)
-        self._tell(What.SENT, number, peer, worker)
+        if self._observe is not None:
+            self._tell(What.SENT, number, peer, worker)
 
     def _least_loaded(self) -> WorkerProcess | None:
         chosen, fewest = None, sys.maxsize
@@ -148,6 +150,7 @@ class Dispatcher:
         self._tell(What.REFUSED, hand_over.number, peer, None, reason)
 
     def _tell(self, what: What, number: int, peer: Peer, worker: WorkerProcess | None, detail: str = "") -> None:
+        # Who comes by here for every connection asks first: the member of the enumeration alone takes 0.2 us to find.
         if self._observe is not None:
             self._observe(Event(what, number, peer.address, worker.pid if worker else 0, peer, detail))
 
@@ -165,7 +168,8 @@ class Dispatcher:
                 "%s %s for %s, %s, handed to worker %d",
                 peer.address, plain(peer.initiator), plain(peer.acceptor), peer.enctype, worker.pid,
             )  # fmt: skip
-        self._tell(What.HELD, number, peer, worker)
+        if self._observe is not None:
+            self._tell(What.HELD, number, peer, worker)
         if self._relay:
             relayed = RelayedClient(self, number, hand_over.socket, hand_over.framing, worker)
             self._relayed[number] = relayed
@@ -192,7 +196,8 @@ class Dispatcher:
         self._counters.closed += 1
         if reason:
             log.warning("%s %s closed by worker %d: %s", peer.address, plain(peer.initiator), worker.pid, plain(reason))
-        self._tell(What.CLOSED, number, peer, worker, reason)
+        if self._observe is not None:
+            self._tell(What.CLOSED, number, peer, worker, reason)
         if number in self._relayed:
             self._relayed[number].finish(orderly=not reason)
 

@@ -8,8 +8,9 @@ bytes that the front had read already (`leftover`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
 Handle = Callable[[bytes], bytes]
 """A message of the peer in, the answer out."""
@@ -23,7 +24,12 @@ class Kind(Enum):
     END = "end"
 
 
-class Frame(NamedTuple):
+DATA: Final = Kind.DATA
+"""As a name of its own it is found at once, and it is asked for with every message."""
+
+
+@dataclass(slots=True)
+class Frame:
     """One frame: the framing's flag bits (0 where it has none) and what it carries."""
 
     flags: int

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from enum import IntFlag
 
-from puregss.acceptor.framing import DataContext, Frame, Handle, Kind
+from puregss.acceptor.framing import DATA, DataContext, Frame, Handle, Kind
 from puregss.base.errors import InvalidTokenError, UnauthorizedError
 
 log = logging.getLogger(__name__)
@@ -99,13 +99,13 @@ class GssSampleFraming:
     def kind(self, frame: Frame) -> Kind:
         if frame.flags & _NOOP:
             return Kind.END
-        return Kind.CONTEXT if frame.flags & _CONTEXT else Kind.DATA
+        return Kind.CONTEXT if frame.flags & _CONTEXT else DATA
 
     def encode(self, frame: Frame) -> bytes:
         return encode_frame(frame.flags, frame.payload)
 
     def converse(self, frame: Frame, context: DataContext, handle: Handle) -> bytes:
-        flags, message = frame
+        flags, message = frame.flags, frame.payload
         if flags & _WRAPPED:
             message, encrypted, _ = context.unwrap(message)
             if flags & _ENCRYPTED and not encrypted:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from puregss.acceptor.framing import DataContext, Frame, Handle, Kind
+from puregss.acceptor.framing import DATA, DataContext, Frame, Handle, Kind
 from puregss.base.errors import InvalidTokenError
 
 HEADER: Final = struct.Struct(">I")
@@ -65,7 +65,7 @@ class LengthFraming:
         return encode_frame(token) if token else b""
 
     def kind(self, frame: Frame) -> Kind:
-        return Kind.DATA
+        return DATA
 
     def encode(self, frame: Frame) -> bytes:
         return encode_frame(frame.payload)

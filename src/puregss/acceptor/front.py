@@ -187,9 +187,7 @@ class Front:
             return
         framing = self._framing(self._limits.token, False)
         deadline = self.loop.now + self._limits.handshake
-        candidate = Candidate(self, number, client, address, framing, context, deadline)
-        self._candidates[number] = candidate
-        candidate.begin()
+        self._candidates[number] = Candidate(self, number, client, address, framing, context, deadline)
 
     def on_established(self, candidate: Candidate) -> None:
         context, number, address = candidate.context, candidate.number, candidate.address
@@ -214,12 +212,12 @@ class Front:
             return
         if self._observe is not None:
             self._observe(Event(What.ESTABLISHED, number, address, peer=peer))
-        hand_over = HandOver(number, candidate.socket, peer, candidate.framing, candidate.deadline, context)
-        if not self._relay:
-            hand_over.leftover = candidate.framing.leftover()
+        framing, leftover = candidate.framing, b""
+        if self._relay:
+            framing.limit = self._limits.message
         else:
-            candidate.framing.limit = self._limits.message
-        self._dispatcher.take(hand_over)
+            leftover = framing.leftover()
+        self._dispatcher.take(HandOver(number, candidate.socket, peer, framing, candidate.deadline, context, leftover))
 
     def on_refused(self, candidate: Candidate, reason: str) -> None:
         self.counters.refused += 1

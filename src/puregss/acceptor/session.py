@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from puregss.acceptor.framing import DataContext, Framing, Kind
+from puregss.acceptor.framing import DATA, DataContext, Framing, Kind
 from puregss.acceptor.handlers import Handler
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.wording import plain
@@ -32,7 +32,7 @@ class Session:
         framing.feed(octets)
         while not self.ended and (frame := framing.next_frame()) is not None:
             kind = framing.kind(frame)
-            if kind is Kind.DATA:
+            if kind is DATA:
                 answers.append(framing.converse(frame, self._context, self._handle))
             elif kind is Kind.END:
                 self.ended = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from puregss.base.errors import BadNameError, BadNameTypeError
@@ -28,6 +29,7 @@ def service_and_host(text: str) -> tuple[str, str]:
     return service, host.lower().removesuffix(".")
 
 
+@lru_cache(64)  # an acceptor asks for each of its contexts
 def acceptor_principal(text: str, *, ignore_host: bool = False) -> Principal:
     """The keys that `service@host` stands for on the accepting side: empty parts match anything.
 
