@@ -437,7 +437,7 @@ def test_after_establishment_the_machine_holds_no_keys(flags: int) -> None:
     made = accept(ap_req(mint(KEY), flags=flags, subkey=random_key(18, os.urandom)), keys=keys)
     made.context = None
     reached: set[int] = set()
-    queue: list[object] = [made.__dict__]
+    queue: list[object] = [{name: getattr(made, name) for name in made.__slots__}]
     while queue:
         thing = queue.pop()
         if id(thing) in reached or isinstance(thing, type) or thing is keys:

@@ -153,16 +153,17 @@ class SecurityContext(MessageCalls):
         )
 
     def _acceptor(self, creds: Credentials | None, bindings: ChannelBindings | None) -> Acceptor:
+        world = self._world
         return Acceptor(
-            keys=creds.keys if creds else self._world.key_source(None),
-            principal=creds.acceptor_principal() if creds else None,
-            bindings=bindings,
-            replay_cache=self._world.replay_cache(),
-            transit_path=self._world.transit_path,
-            clock_skew=self._world.clock_skew(),
-            enctypes=self._world.permitted_enctypes(),
-            clock=self._world.clock,
-            entropy=self._world.entropy,
+            creds.keys if creds else world.key_source(None),
+            creds.acceptor_principal() if creds else None,
+            bindings,
+            world.replay_cache(),
+            world.clock,
+            world.entropy,
+            world.transit_path,
+            world.clock_skew(),
+            world.permitted_enctypes(),
         )
 
     # Establishment (RFC 2743 §2.2.1, §2.2.2)

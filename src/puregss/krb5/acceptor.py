@@ -73,6 +73,10 @@ if TYPE_CHECKING:
 
 _CHECKSUM_USAGE: Final = 10
 
+# Plain numbers, looked up once: a member of an enumeration costs more than what is done with it here.
+_USE_SESSION_KEY: Final = ApOption.USE_SESSION_KEY.value
+_MUTUAL_REQUIRED: Final = ApOption.MUTUAL_REQUIRED.value
+_ANONYMOUS: Final = TicketFlag.ANONYMOUS.value
 _MUTUAL: Final = RequirementFlag.mutual_authentication.value
 _REPLAY: Final = RequirementFlag.replay_detection.value
 _SEQUENCE: Final = RequirementFlag.out_of_sequence_detection.value
@@ -114,9 +118,26 @@ class Acceptor:
     After an error in its first step the acceptor may be given another token (the initiator's retry).
     """
 
+    __slots__ = (
+        "_authenticator",
+        "_bindings",
+        "_clock",
+        "_enctypes",
+        "_entropy",
+        "_keys",
+        "_known",
+        "_principal",
+        "_replay_cache",
+        "_skew",
+        "_third_leg",
+        "_transit_path",
+        "complete",
+        "context",
+        "delegated",
+    )
+
     def __init__(
         self,
-        *,
         keys: KeySource,
         principal: Principal | None,
         bindings: ChannelBindings | None,
@@ -207,7 +228,7 @@ class Acceptor:
 
     def _verify(self, request: ApReq) -> _Request:
         """RFC 4120 §3.2.3, in the order that never answers before the seal is known to be the client's."""
-        if request.ap_options & ApOption.USE_SESSION_KEY:
+        if request.ap_options & _USE_SESSION_KEY:
             raise InvalidTokenError(
                 "the initiator wants user-to-user authentication, which this acceptor has no TGT for",
                 minor=KrbErrorCode.KRB_AP_ERR_NO_TGT.minor,
@@ -224,7 +245,7 @@ class Acceptor:
         proposed = authenticator.subkey
         subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator", self._enctypes)
         flags, delegated = self._read_checksum(request, authenticator, session_key, subkey)
-        if part.flags & TicketFlag.ANONYMOUS:
+        if part.flags & _ANONYMOUS:
             flags |= _ANONYMITY
         if self._replay_cache is not None:
             mac = request.authenticator.cipher[-session_key.checksum_size :]
@@ -237,7 +258,7 @@ class Acceptor:
         """The context's flags, and what was delegated."""
         checksum = _decode_checksum(authenticator, session_key)
         flags = checksum.flags & ~_DELEGATE
-        if request.ap_options & ApOption.MUTUAL_REQUIRED:
+        if request.ap_options & _MUTUAL_REQUIRED:
             flags |= _MUTUAL
         if check_bindings(checksum.bindings_hash, self._bindings, channel_aware(authenticator.authorization_data)):
             flags |= _BOUND
@@ -282,26 +303,25 @@ class Acceptor:
     def _establish(self, request: _Request, own: int, subkey: Key | None) -> None:
         """Leave one record behind; everything else of the exchange is forgotten."""
         part, flags = request.part, request.flags | _ESTABLISHED
+        first = request.authenticator.seq_number or 0
+        recv = SequenceWindow(first, do_replay=flags & _REPLAY != 0, do_sequence=flags & _SEQUENCE != 0)
+        # By position: for a class that is called by names Python makes a dict of them first.
         record = ContextRecord(
-            initiate=False,
-            flags=flags,
-            initiator=part.client,
-            acceptor=request.service,
-            authtime=part.authtime,
-            starttime=part.start,
-            endtime=part.endtime,
-            renew_till=part.renew_till or 0,
-            ticket_flags=part.flags,
-            session_key=request.session_key.bare(),
-            initiator_subkey=request.subkey and request.subkey.bare(),
-            acceptor_subkey=subkey,
-            send_seq=own,
-            recv=SequenceWindow(
-                request.authenticator.seq_number or 0,
-                do_replay=bool(flags & _REPLAY),
-                do_sequence=bool(flags & _SEQUENCE),
-            ),
-            authdata=part.authorization_data,
+            False,
+            flags,
+            part.client,
+            request.service,
+            part.authtime,
+            part.start,
+            part.endtime,
+            part.renew_till or 0,
+            part.flags,
+            request.session_key.bare(),
+            request.subkey and request.subkey.bare(),
+            subkey,
+            own,
+            recv,
+            part.authorization_data,
         )
         self.context = KerberosContext(record, self._entropy)
         self.delegated = request.delegated

@@ -17,6 +17,7 @@ from puregss.krb5.messages.ap import Authenticator
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag
 
+_INVALID: Final = TicketFlag.INVALID.value
 _INTERNET: Final = frozenset((2, 24))
 """IPv4 and IPv6: the address types that RFC 2744 and RFC 4120 number alike."""
 
@@ -30,7 +31,7 @@ def check_times(part: EncTicketPart, now: float, skew: int) -> None:
             "set the clocks of KDC and acceptor (NTP)",
             minor=KrbErrorCode.KRB_AP_ERR_TKT_NYV.minor,
         )
-    if part.flags & TicketFlag.INVALID:
+    if part.flags & _INVALID:
         raise GSSError(
             f"the ticket of {part.client} is postdated and was never validated; let the client validate it (kinit -v)",
             minor=KrbErrorCode.KRB_AP_ERR_TKT_NYV.minor,

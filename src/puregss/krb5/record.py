@@ -145,28 +145,30 @@ def decode_record(data: bytes) -> ContextRecord:
     if end > len(data):
         raise InvalidTokenError("the encoded context is cut off")
     acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
+    recv = SequenceWindow(
+        base,
+        expected,
+        int.from_bytes(bitmap, "big") if bitmap else _unbroken(expected),
+        do_replay=bits & _REPLAY != 0,
+        do_sequence=bits & _SEQUENCE != 0,
+    )
+    # By position: for a class that is called by names Python makes a dict of them first.
     return ContextRecord(
-        initiate=bits & _INITIATE != 0,
-        flags=flags,
-        initiator=initiator,
-        acceptor=acceptor,
-        authtime=authtime,
-        starttime=_decode_time(starttime) if starttime else authtime,
-        endtime=endtime_high << 32 | endtime,
-        renew_till=_decode_time(renew_till),
-        ticket_flags=ticket_flags,
-        session_key=Key(enctype, session_key),
-        initiator_subkey=Key(initiator_enctype, initiator_subkey) if initiator_enctype else None,
-        acceptor_subkey=Key(acceptor_enctype, acceptor_subkey) if acceptor_enctype else None,
-        send_seq=send_seq,
-        recv=SequenceWindow(
-            base,
-            expected,
-            int.from_bytes(bitmap, "big") if bitmap else _unbroken(expected),
-            do_replay=bits & _REPLAY != 0,
-            do_sequence=bits & _SEQUENCE != 0,
-        ),
-        authdata=_decode_authdata(data, end),
+        bits & _INITIATE != 0,
+        flags,
+        initiator,
+        acceptor,
+        authtime,
+        _decode_time(starttime) if starttime else authtime,
+        endtime_high << 32 | endtime,
+        _decode_time(renew_till) if renew_till else 0,
+        ticket_flags,
+        Key(enctype, session_key),
+        Key(initiator_enctype, initiator_subkey) if initiator_enctype else None,
+        Key(acceptor_enctype, acceptor_subkey) if acceptor_enctype else None,
+        send_seq,
+        recv,
+        _decode_authdata(data, end),
     )
 
 

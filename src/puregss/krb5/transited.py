@@ -10,6 +10,7 @@ from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag
 from puregss.krb5.ports import TransitPath
 
 DOMAIN_X500_COMPRESS: Final = 1
+_CHECKED: Final = TicketFlag.TRANSITED_POLICY_CHECKED.value
 
 MAX_REALMS: Final = 64
 """More realms than this on one ticket's way are hostile: expansion of null subfields must stay small."""
@@ -20,7 +21,7 @@ def check_transited(part: EncTicketPart, server_realm: str, configured: TransitP
 
     A KDC that checked says so in the ticket (§2.7). UnauthorizedError, with the realm at fault.
     """
-    if part.flags & TicketFlag.TRANSITED_POLICY_CHECKED or not part.transited.contents:
+    if part.flags & _CHECKED or not part.transited.contents:
         return
     client_realm = part.client.realm
     if part.transited.tr_type != DOMAIN_X500_COMPRESS:
