@@ -60,10 +60,13 @@ def key_size(enctype: int) -> int:
 class Key:
     """A key of one encryption type. Immutable, safe for threads, and shy: nothing prints its octets."""
 
-    __slots__ = ("_kept", "_material", "_profile")
+    __slots__ = ("_kept", "_material", "_profile", "enctype")
+
+    enctype: Final[int]
 
     def __init__(self, enctype: int, material: bytes) -> None:
         """OperationUnavailableError for an enctype puregss lacks; GSSError if `material` has the wrong length."""
+        self.enctype = enctype
         self._profile = profile = _PROFILES.get(enctype) or profile_of(enctype)
         if len(material) != profile.key_size:
             raise GSSError(
@@ -72,10 +75,6 @@ class Key:
             )
         self._material = bytes(material)
         self._kept: dict[int, Any] = _NOTHING
-
-    @property
-    def enctype(self) -> int:
-        return self._profile.enctype
 
     @property
     def checksum_type(self) -> int:
@@ -160,11 +159,7 @@ class Key:
 
     def bare(self) -> Key:
         """The same key without what earlier calls left with it: what a context of many thousands holds."""
-        if not self._kept:
-            return self
-        bare = Key.__new__(Key)
-        bare._profile, bare._material, bare._kept = self._profile, self._material, _NOTHING
-        return bare
+        return Key(self.enctype, self._material) if self._kept else self
 
     def dangerous_material(self) -> bytes:
         """The key's octets."""

@@ -115,16 +115,17 @@ def encode_record(record: ContextRecord) -> bytes:
         bitmap = recv.bitmap.to_bytes(8, "big")
     if initiator.realm != acceptor.realm:
         bits |= _INITIATOR_REALM
-    enctype, session_key = _encode_key(record.session_key)
-    initiator_enctype, initiator_subkey = _encode_key(record.initiator_subkey)
-    acceptor_enctype, acceptor_subkey = _encode_key(record.acceptor_subkey)
-    layout = bytes((_VERSION, bits, enctype, initiator_enctype, acceptor_enctype))
+    key, first, second = record.session_key, record.initiator_subkey, record.acceptor_subkey
+    layout = bytes((_VERSION, bits, key.enctype, first.enctype if first else 0, second.enctype if second else 0))
     names = _encode_names(acceptor, initiator)
     fixed = _fields(layout).pack(
         layout, record.flags, record.ticket_flags,
         record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
         record.send_seq, recv.base, expected,
-        session_key, initiator_subkey, acceptor_subkey, starttime, renew_till, bitmap, len(names),
+        key.dangerous_material(),
+        first.dangerous_material() if first else b"",
+        second.dangerous_material() if second else b"",
+        starttime, renew_till, bitmap, len(names),
     )  # fmt: skip
     return b"".join((fixed, names, *_encode_authdata(record.authdata)))
 
@@ -183,10 +184,6 @@ def _encode_time(seconds: int) -> bytes:
 
 def _decode_time(octets: bytes) -> int:
     return int.from_bytes(octets, "big", signed=True)
-
-
-def _encode_key(key: Key | None) -> tuple[int, bytes]:
-    return (0, b"") if key is None else (key.enctype, key.dangerous_material())
 
 
 # Names: those of one service and of clients that come again are the same in record after record. Only short ones are
