@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puregss.base.errors import BadNameError
-from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal, tgs_principal
+from puregss.krb5.messages.fields import _remembered_name, _remembered_realm, encode_name, encode_realm
+from puregss.krb5.principal import Principal, PrincipalNameType, _remembered_text, parse_principal, tgs_principal
 from tests.vectors import load
 
 WRITTEN_OTHERWISE = {
@@ -64,3 +65,19 @@ def test_ticket_granting_services() -> None:
     assert tgs_principal("A").is_tgs
     assert tgs_principal("A").name_type == PrincipalNameType.SRV_INST
     assert not Principal(("krbtgt",), "A").is_tgs
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [Principal(("u" * 300,), "R"), Principal(("u",), "R" * 300), Principal(("",) * 300, "R")],
+    ids=["component", "realm", "components"],
+)
+def test_a_stranger_cannot_fill_memory_with_long_names(stranger: Principal) -> None:
+    caches = (_remembered_text, _remembered_name)
+    before = [cache.cache_info().currsize for cache in caches]
+    assert parse_principal(str(stranger), None) == stranger
+    encode_name(stranger)
+    assert [cache.cache_info().currsize for cache in caches] == before
+    realms = _remembered_realm.cache_info().currsize
+    encode_realm("R" * 300)
+    assert _remembered_realm.cache_info().currsize == realms

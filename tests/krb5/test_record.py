@@ -153,7 +153,10 @@ def test_a_record_without_a_session_key_is_refused() -> None:
         decode_record(data[:2] + b"\0" + data[3:])
 
 
-@pytest.mark.parametrize("long", [Principal(("u" * 600,), "EXAMPLE.COM"), Principal(("user",), "R" * 600)])
+@pytest.mark.parametrize(
+    "long",
+    [Principal(("u" * 600,), "EXAMPLE.COM"), Principal(("user",), "R" * 600), Principal(("",) * 255, "EXAMPLE.COM")],
+)
 def test_long_names_are_not_remembered(long: Principal) -> None:
     """Strangers choose them: what is remembered must have a bound in octets, not only in number."""
     before = [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_names)]

@@ -42,7 +42,7 @@ def message(first: bytes, second: bytes | None) -> bytes:
     return der.encode_tlv(0x30, fields)
 
 
-@given(messages=st.lists(st.tuples(st.binary(max_size=300), st.none() | st.binary(max_size=5)), max_size=8))
+@given(messages=st.lists(st.tuples(st.binary(max_size=300), st.none() | st.binary(min_size=1, max_size=5)), max_size=8))
 def test_fields_are_found_whatever_came_before(messages: list[tuple[bytes, bytes | None]]) -> None:
     places = Places(find)
     for first, second in messages:
@@ -78,6 +78,14 @@ def test_a_stranger_cannot_fill_memory_with_sizes() -> None:
     for size in range(1000):
         places.fields(message(bytes(size), None))
     assert len(places._known) <= 256
+
+
+def test_nor_with_parts() -> None:
+    """What is kept of a message of many fields would be a multiple of the message."""
+    places = Places(lambda data: [(at, at + 1) for at in range(len(data))])
+    assert places.fields(b"few") == (b"f", b"e", b"w")
+    assert places.fields(bytes(1000)) == (b"\0",) * 1000
+    assert list(places._known) == [3]
 
 
 def test_between_fields_and_around_them() -> None:
@@ -120,6 +128,8 @@ def test_an_optional_value_is_there_or_is_nothing() -> None:
     assert inside_if_there(data, 0, 5, 0xA1, 0x04) == (4, 5)
     assert inside_if_there(data, 0, 5, 0xA2, 0x04) == (0, 0)
     assert inside_if_there(data, 5, 5, 0xA1, 0x04) == (5, 5)
+    with pytest.raises(Unusual):  # nothing stands for a value that is not there
+        inside_if_there(bytes.fromhex("a1020400"), 0, 4, 0xA1, 0x04)
 
 
 @der.sequence

@@ -26,6 +26,7 @@ class PrincipalNameType(IntEnum):
 
 
 TGS_NAME: Final = "krbtgt"
+LONGEST_REMEMBERED: Final = 256
 _UNESCAPED: Final = {"n": "\n", "t": "\t", "b": "\b", "0": "\0"}
 _ESCAPED: Final = str.maketrans(
     {"\\": "\\\\", "/": "\\/", "@": "\\@", "\n": "\\n", "\t": "\\t", "\b": "\\b", "\0": "\\0"}
@@ -42,12 +43,17 @@ class Principal:
 
     def __str__(self) -> str:
         """The text form with MIT's escapes; `parse_principal` reads it back."""
-        return _text_of(self.components, self.realm)
+        return (_remembered_text if self.is_short else _text_of)(self.components, self.realm)
 
     @property
     def name(self) -> str:
         """The text form without the realm."""
         return "/".join(map(_escaped, self.components))
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what is made of it may be remembered: strangers choose names, and memory is not theirs to fill."""
+        return len(self.realm) + len(self.components) + sum(map(len, self.components)) <= LONGEST_REMEMBERED
 
     @property
     def is_tgs(self) -> bool:
@@ -59,10 +65,12 @@ def _escaped(text: str) -> str:
     return text.translate(_ESCAPED)
 
 
-@lru_cache(256)
 def _text_of(components: tuple[str, ...], realm: str) -> str:
-    """Kept, since an acceptor is asked for by few names, and its clients come again."""
     return f"{'/'.join(map(_escaped, components))}@{_escaped(realm)}"
+
+
+# An acceptor is asked for by few names, and its clients come again.
+_remembered_text = lru_cache(maxsize=256)(_text_of)
 
 
 def tgs_principal(realm: str, of_realm: str | None = None) -> Principal:

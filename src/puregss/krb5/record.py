@@ -191,8 +191,7 @@ def _decode_time(octets: bytes) -> int:
 
 
 def _encode_names(acceptor: Principal, initiator: Principal) -> bytes:
-    short = len(initiator.realm) + sum(map(len, initiator.components)) <= _LONGEST_REMEMBERED
-    return (_remembered_encoding if short else _encode_both)(
+    return (_remembered_encoding if initiator.is_short and acceptor.is_short else _encode_both)(
         acceptor.components, acceptor.realm, acceptor.name_type,
         initiator.components, initiator.realm, initiator.name_type,
     )  # fmt: skip

@@ -84,14 +84,15 @@ class _Channel:
     def _milliseconds(self) -> int:
         return int(self._clock.boottime() * 1000)
 
-    def _header_of(self, token: bytes) -> tuple[int, int]:
-        """The token's serial and expiry, neither of which is proved yet."""
+    def _header_of(self, token: bytes) -> tuple[bytes, int, int]:
+        """The token, in octets that nobody changes meanwhile, and its serial and expiry, which are not proved yet."""
         # Before any lock: another thread of the parent may have held it when this process was forked.
         era.check(self._era, "worker channel")
+        token = token if type(token) is bytes else bytes(token)
         if len(token) >= MINIMUM_SIZE:
             prefix, expiry, high, low = _HEADER.unpack_from(token)
             if prefix == self._prefix:
-                return high << 64 | low, expiry
+                return token, high << 64 | low, expiry
         decode_header(token)  # says more exactly what is wrong
         raise MissingContextError(
             f"the token was not sealed for this worker's channel ({self._tag.hex()}); "
@@ -156,7 +157,7 @@ class ChannelSender(_Channel):
 
     def acknowledged(self, token: bytes) -> None:
         """The worker holds the context of `token` (or refused it for good): its key is forgotten here too."""
-        serial, _ = self._header_of(token)
+        _, serial, _ = self._header_of(token)
         with self._lock:
             self._keys.pop(serial, None)
 
@@ -179,7 +180,7 @@ class ChannelSender(_Channel):
 
         OperationUnavailableError while the worker lives, MissingContextError if it was acknowledged.
         """
-        serial, _ = self._header_of(token)
+        token, serial, _ = self._header_of(token)
         with self._lock:
             if not self._worker_dead:
                 raise OperationUnavailableError(
@@ -217,7 +218,7 @@ class ChannelReceiver(_Channel):
 
         If `decode` raises, the token can still be imported. Statuses as of `Domain.import_`.
         """
-        serial, expiry = self._header_of(token)
+        token, serial, expiry = self._header_of(token)
         with self._lock:
             key, passed, chain = self._key_of(serial)
             oid, record = open_(key, token, self._identity)

@@ -18,8 +18,9 @@ from typing import Final
 from puregss.base.errors import InvalidTokenError
 from puregss.wire.der import decode_length, encode_length
 
-_MOST: Final = 256
-"""Sizes that are remembered for one kind of message: strangers choose them."""
+_MOST_SIZES: Final = 256
+_MOST_PARTS: Final = 40
+"""Sizes that are remembered for one kind of message, and the parts it is then cut into: strangers choose both."""
 
 Span = tuple[int, int]
 """Where a field begins, and where it ends."""
@@ -62,9 +63,10 @@ class Places:
             at = end
         cut = Struct(f"{layout}{len(data) - at}s").unpack
         parts = cut(data)
-        if len(self._known) >= _MOST:
-            self._known.clear()
-        self._known[len(data)] = cut, parts[::2]
+        if len(parts) <= _MOST_PARTS:
+            if len(self._known) >= _MOST_SIZES:
+                self._known.clear()
+            self._known[len(data)] = cut, parts[::2]
         return parts
 
 
@@ -99,8 +101,15 @@ def whole(data: bytes, *tags: int) -> Span:
 
 
 def inside_if_there(data: bytes, at: int, limit: int, *tags: int) -> Span:
-    """`inside` an OPTIONAL value; nothing, at `at`, where there is none."""
-    return inside(data, at, limit, *tags) if at < limit and data[at] == tags[0] else (at, at)
+    """`inside` an OPTIONAL value; nothing, at `at`, where there is none. So one with nothing in it is `Unusual`."""
+    return something(inside(data, at, limit, *tags)) if at < limit and data[at] == tags[0] else (at, at)
+
+
+def something(span: Span) -> Span:
+    """The span of what must not be empty, where an empty one stands for a field that is not there."""
+    if span[0] == span[1]:
+        raise Unusual
+    return span
 
 
 def behind(data: bytes, at: int, constant: bytes) -> int:

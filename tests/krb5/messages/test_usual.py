@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puregss.base.errors import GSSError
-from puregss.krb5.messages import ap, ticket
-from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey
+from puregss.krb5.messages import ap, ticket, usual
+from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey, encode_authorization_data
 from puregss.krb5.principal import Principal
+from puregss.wire import der
 from puregss.wire.usual import Unusual
 
 CLIENT = Principal(("alice",), "EXAMPLE.ORG")
@@ -147,6 +148,32 @@ def test_no_octet_more_or_less_is_read_differently(kind: str) -> None:
         agree(codec, good[:at] + good[at + 1 :])
         agree(codec, good[:at] + b"\0" + good[at:])
     assert outcome(codec.read, good + b"\0") is None
+
+
+def emptied(data: bytes) -> Iterator[bytes]:
+    """The TLVs in `data`, once for each value that is made empty, with lengths that fit again."""
+    at = 0
+    while at < len(data):
+        length, start = der.decode_length(data, at + 1)
+        before, tag, contents, behind = data[:at], data[at], data[start : start + length], data[start + length :]
+        yield before + der.encode_tlv(tag, b"") + behind
+        if tag & 0x20:
+            yield from (before + der.encode_tlv(tag, inner) + behind for inner in emptied(contents))
+        at = start + length
+
+
+@pytest.mark.parametrize("kind", USUAL)
+def test_nothing_is_not_read_as_a_field_that_is_not_there(kind: str) -> None:
+    codec, value = USUAL[kind]
+    for altered in emptied(codec.encode(value)):
+        agree(codec, altered)
+
+
+def test_a_stranger_cannot_fill_memory_with_elements() -> None:
+    for count in range(1, 40):
+        elements = tuple((1, bytes((number,))) for number in range(count))
+        assert usual.authorization_data(encode_authorization_data(elements)) == elements
+    assert max(len(between) for _, between in usual._ELEMENTS._known.values()) <= 2 * 8 + 1
 
 
 SAME_SIZE: dict[str, tuple[Codec, Any, Any]] = {

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 
 from puregss.base.errors import InvalidTokenError
-from puregss.krb5.principal import Principal
+from puregss.krb5.principal import LONGEST_REMEMBERED, Principal
 from puregss.wire.der import (
     GENERAL_STRING,
     SEQUENCE,
@@ -107,7 +107,6 @@ class _TypedOctetsList:
     items: list[DerTypedOctets]
 
 
-_LONGEST_REMEMBERED: Final = 256
 _REALM_TAG: Final = bytes((GENERAL_STRING,))
 _NAME_TAG: Final = bytes((SEQUENCE,))
 
@@ -121,7 +120,7 @@ def decode_principal(realm: TLV, name: TLV) -> Principal:
 
 def principal_of(realm: bytes, name: bytes) -> Principal:
     """The same, of the contents of both values. Only short ones are remembered, so a stranger cannot fill memory."""
-    short = len(realm) + len(name) <= _LONGEST_REMEMBERED
+    short = len(realm) + len(name) <= LONGEST_REMEMBERED
     return (_remembered_principal if short else _decode_principal)(realm, name)
 
 
@@ -137,19 +136,23 @@ _remembered_principal = lru_cache(maxsize=512)(_decode_principal)
 
 def encode_name(principal: Principal) -> TLV:
     """The PrincipalName field of `principal`."""
-    return _encode_name(principal.components, int(principal.name_type))
+    return (_remembered_name if principal.is_short else _encode_name)(principal.components, int(principal.name_type))
 
 
-@lru_cache(maxsize=512)
 def _encode_name(components: tuple[str, ...], name_type: int) -> TLV:
     value = encode(_PrincipalName(name_type=name_type, name_string=[encode_general_string(c) for c in components]))
     return make_tlv(SEQUENCE, decode_tlv(SEQUENCE, value))
 
 
-@lru_cache(maxsize=512)
+_remembered_name = lru_cache(maxsize=512)(_encode_name)
+
+
 def encode_realm(realm: str) -> TLV:
     """The Realm field."""
-    return encode_general_string(realm)
+    return (_remembered_realm if len(realm) <= LONGEST_REMEMBERED else encode_general_string)(realm)
+
+
+_remembered_realm = lru_cache(maxsize=512)(encode_general_string)
 
 
 def decode_optional_principal(realm: Box | None, name: Box | None, default_realm: str = "") -> Principal | None:

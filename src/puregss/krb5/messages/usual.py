@@ -16,7 +16,7 @@ from puregss.krb5.messages.fields import (
     decode_authorization_data,
 )
 from puregss.wire.der import GENERAL_STRING, SEQUENCE
-from puregss.wire.usual import SMALL_NUMBERS, Places, Span, Unusual, inside, inside_if_there, number, whole
+from puregss.wire.usual import SMALL_NUMBERS, Places, Span, Unusual, inside, inside_if_there, number, something, whole
 
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04
@@ -24,6 +24,8 @@ GENERALIZED_TIME: Final = 0x18
 
 VERSION: Final = b"\xa0\x03\x02\x01\x05"
 """[0] INTEGER 5, with which the messages begin."""
+
+_MOST_ELEMENTS: Final = 8
 
 
 def find_principal(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span]:
@@ -45,7 +47,8 @@ def find_typed(data: bytes, at: int, limit: int, *tags: int) -> tuple[Span, Span
 def find_typed_if_there(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span]:
     """The same for an OPTIONAL field; two times nothing where there is none."""
     if at < limit and data[at] == tag:
-        return find_typed(data, at, limit, tag)
+        kind, octets = find_typed(data, at, limit, tag)
+        return something(kind), octets
     return (at, at), (at, at)
 
 
@@ -83,6 +86,8 @@ def _find_elements(data: bytes) -> list[Span]:
     at, end = whole(data, SEQUENCE)
     spans: list[Span] = []
     while at < end:
+        if len(spans) >= 2 * _MOST_ELEMENTS:
+            raise Unusual
         spans += find_typed(data, at, end)
         at = spans[-1][1]
     return spans
