@@ -186,12 +186,12 @@ def _decode_time(octets: bytes) -> int:
     return int.from_bytes(octets, "big", signed=True)
 
 
-# Names: those of one service and of clients that come again are the same in record after record. Only short ones are
-# remembered, for strangers choose theirs.
+# Names: those of one service and of clients that come again are the same in record after record. Only clients' short
+# ones are remembered, for strangers choose theirs; a service's are its own.
 
 
 def _encode_names(acceptor: Principal, initiator: Principal) -> bytes:
-    return (_remembered_encoding if initiator.is_short and acceptor.is_short else _encode_both)(
+    return (_remembered_encoding if initiator.is_short else _encode_both)(
         acceptor.components, acceptor.realm, acceptor.name_type,
         initiator.components, initiator.realm, initiator.name_type,
     )  # fmt: skip
