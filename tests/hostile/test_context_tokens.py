@@ -14,7 +14,8 @@ from puregss.krb5.acceptor import Acceptor
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.mechanism_error import error_token
 from puregss.krb5.mechanism_token import AP_REP, AP_REQ, decode_token, encode_token
-from puregss.krb5.messages.ap import ApRep, decode_ap_rep, decode_ap_req, encode_ap_rep, encode_ap_req
+from puregss.krb5.messages.ap_rep import ApRep, decode_ap_rep, encode_ap_rep
+from puregss.krb5.messages.ap_req import decode_ap_req, encode_ap_req
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.ticket import decode_ticket, encode_ticket
 from tests.krb5.minting import NOW, SERVICE, FixedClock, Tickets, finish, keys_of, mint, service_key

@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from puregss.base.errors import InvalidTokenError
-from puregss.krb5.messages import ap, cred, error, fields, kdc, padata, ticket
+from puregss.krb5.messages import ap_rep, ap_req, cred, error, fields, kdc, padata, ticket
 from puregss.wire.der import decode_length, encode_tlv
 from tests.vectors import load
 
 DECODERS: dict[str, Callable[[bytes], Any]] = {
     "Ticket": ticket.decode_ticket,
     "EncTicketPart": ticket.decode_enc_ticket_part,
-    "AP-REQ": ap.decode_ap_req,
-    "Authenticator": ap.decode_authenticator,
-    "AP-REP": ap.decode_ap_rep,
-    "EncAPRepPart": ap.decode_enc_ap_rep_part,
+    "AP-REQ": ap_req.decode_ap_req,
+    "Authenticator": ap_req.decode_authenticator,
+    "AP-REP": ap_rep.decode_ap_rep,
+    "EncAPRepPart": ap_rep.decode_enc_ap_rep_part,
     "AS-REQ": kdc.decode_kdc_req,
     "KDC-REQ-BODY": kdc.decode_kdc_req_body,
     "AS-REP": kdc.decode_kdc_rep,

@@ -30,7 +30,13 @@ from puregss.krb5.authenticator_checksum import AuthenticatorChecksum, encode_ch
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.delegation import encode_delegation
 from puregss.krb5.mechanism_token import AP_REQ, decode_token, encode_token
-from puregss.krb5.messages.ap import ApOption, ApReq, Authenticator, encode_ap_req, encode_authenticator
+from puregss.krb5.messages.ap_req import (
+    ApOption,
+    ApReq,
+    Authenticator,
+    encode_ap_req,
+    encode_authenticator,
+)
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
 from puregss.krb5.messages.fields import AuthorizationData, Checksum, EncryptedData, EncryptionKey, HostAddress
 from puregss.krb5.messages.ticket import AD_IF_RELEVANT, TicketFlag, encode_authorization_data

@@ -7,7 +7,7 @@ import pytest
 from puregss.base.bindings import ChannelBindings
 from puregss.base.errors import ExpiredCredentialsError, GSSError, InvalidTokenError, UnauthorizedError
 from puregss.krb5.acceptor_checks import check_address, check_authenticator, check_times
-from puregss.krb5.messages.ap import Authenticator
+from puregss.krb5.messages.ap_req import Authenticator
 from puregss.krb5.messages.fields import EncryptionKey, HostAddress
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag, TransitedEncoding
 from tests.krb5.minting import CLIENT, NOW, SERVICE

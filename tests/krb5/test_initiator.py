@@ -29,17 +29,15 @@ from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.mechanism_error import error_token
 from puregss.krb5.mechanism_token import AP_REP, AP_REQ, decode_token, encode_token
-from puregss.krb5.messages.ap import (
-    ApOption,
+from puregss.krb5.messages.ap_rep import (
     ApRep,
     EncApRepPart,
     decode_ap_rep,
-    decode_ap_req,
-    decode_authenticator,
     decode_enc_ap_rep_part,
     encode_ap_rep,
     encode_enc_ap_rep_part,
 )
+from puregss.krb5.messages.ap_req import ApOption, decode_ap_req, decode_authenticator
 from puregss.krb5.messages.error import KrbError, KrbErrorCode, encode_krb_error
 from puregss.krb5.messages.fields import EncryptedData
 from puregss.krb5.messages.ticket import TicketFlag

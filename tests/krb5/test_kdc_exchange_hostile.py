@@ -20,7 +20,7 @@ from puregss.krb5.kdc_exchange_tgs import (
     obtain_ticket,
 )
 from puregss.krb5.memory import MemoryTickets
-from puregss.krb5.messages.ap import decode_ap_req, decode_authenticator
+from puregss.krb5.messages.ap_req import decode_ap_req, decode_authenticator
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
 from puregss.krb5.messages.kdc import (
     TGS_REP,

@@ -7,7 +7,7 @@ import pytest
 from puregss.base.errors import ExpiredCredentialsError, GSSError
 from puregss.krb5.mechanism_error import error_token, read_error
 from puregss.krb5.mechanism_token import KRB_ERROR, decode_token
-from puregss.krb5.messages.ap import Authenticator
+from puregss.krb5.messages.ap_req import Authenticator
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
 from tests.krb5.minting import CLIENT, NOW, SERVICE
 

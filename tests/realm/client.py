@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from puregss.kcrypto.key import Key, random_key, string_to_key
-from puregss.krb5.messages.ap import ApReq, Authenticator, encode_ap_req, encode_authenticator
+from puregss.krb5.messages.ap_req import (
+    ApReq,
+    Authenticator,
+    encode_ap_req,
+    encode_authenticator,
+)
 from puregss.krb5.messages.error import KrbError, decode_krb_error, is_krb_error
 from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey
 from puregss.krb5.messages.fields import encode_encrypted_data as encode_field

@@ -46,18 +46,20 @@ from puregss.krb5.mechanism_token import (
     random_sequence_number,
     usable_key,
 )
-from puregss.krb5.messages.ap import (
-    ApOption,
+from puregss.krb5.messages.ap_rep import (
     ApRep,
-    ApReq,
-    Authenticator,
     EncApRepPart,
     decode_ap_rep,
-    decode_ap_req,
-    decode_authenticator,
     decode_enc_ap_rep_part,
     encode_ap_rep,
     encode_enc_ap_rep_part,
+)
+from puregss.krb5.messages.ap_req import (
+    ApOption,
+    ApReq,
+    Authenticator,
+    decode_ap_req,
+    decode_authenticator,
 )
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey

@@ -13,7 +13,7 @@ from puregss.base.errors import (
     InvalidTokenError,
     UnauthorizedError,
 )
-from puregss.krb5.messages.ap import Authenticator
+from puregss.krb5.messages.ap_req import Authenticator
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag
 

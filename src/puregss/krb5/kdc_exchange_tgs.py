@@ -20,7 +20,12 @@ from puregss.krb5.kdc_exchange import (
     refusal,
     to_cached_ticket,
 )
-from puregss.krb5.messages.ap import ApReq, Authenticator, encode_ap_req, encode_authenticator
+from puregss.krb5.messages.ap_req import (
+    ApReq,
+    Authenticator,
+    encode_ap_req,
+    encode_authenticator,
+)
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey, HostAddress
 from puregss.krb5.messages.kdc import (

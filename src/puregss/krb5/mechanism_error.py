@@ -6,7 +6,7 @@ from typing import Final
 
 from puregss.base.errors import ExpiredCredentialsError, GSSError
 from puregss.krb5.mechanism_token import KRB_ERROR, encode_token
-from puregss.krb5.messages.ap import Authenticator
+from puregss.krb5.messages.ap_req import Authenticator
 from puregss.krb5.messages.error import KrbError, KrbErrorCode, decode_krb_error, encode_krb_error
 from puregss.krb5.messages.fields import MINOR_BASE
 from puregss.krb5.principal import Principal

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from puregss.base.errors import BadMICError
 from puregss.kcrypto.key import Key
-from puregss.krb5.messages.ap import Authenticator, decode_ap_req, decode_authenticator
+from puregss.krb5.messages.ap_req import Authenticator, decode_ap_req, decode_authenticator
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.kdc import KdcOption, KdcReq, KdcReqBody
 from puregss.krb5.messages.padata import PaDataType

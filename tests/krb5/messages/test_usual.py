@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from puregss.base.errors import GSSError
-from puregss.krb5.messages import ap, ticket, usual
+from puregss.krb5.messages import ap_rep, ap_req, ticket, usual
 from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey, encode_authorization_data
 from puregss.krb5.principal import Principal
 from puregss.wire import der
@@ -35,10 +35,10 @@ class Codec:
 
 TICKET = Codec(ticket._read_ticket, ticket._decode_ticket, ticket.encode_ticket)
 TICKET_PART = Codec(ticket._read_enc_ticket_part, ticket._decode_enc_ticket_part, ticket.encode_enc_ticket_part)
-AP_REQ = Codec(ap._read_ap_req, ap._decode_ap_req, ap.encode_ap_req)
-AUTHENTICATOR = Codec(ap._read_authenticator, ap._decode_authenticator, ap.encode_authenticator)
-AP_REP = Codec(ap._read_ap_rep, ap._decode_ap_rep, ap._encode_ap_rep)
-AP_REP_PART = Codec(ap._read_enc_ap_rep_part, ap._decode_enc_ap_rep_part, ap._encode_enc_ap_rep_part)
+AP_REQ = Codec(ap_req._read_ap_req, ap_req._decode_ap_req, ap_req.encode_ap_req)
+AUTHENTICATOR = Codec(ap_req._read_authenticator, ap_req._decode_authenticator, ap_req.encode_authenticator)
+AP_REP = Codec(ap_rep._read_ap_rep, ap_rep._decode_ap_rep, ap_rep._encode_ap_rep)
+AP_REP_PART = Codec(ap_rep._read_enc_ap_rep_part, ap_rep._decode_enc_ap_rep_part, ap_rep._encode_enc_ap_rep_part)
 
 octets = st.binary(max_size=700)
 seconds = st.integers(0, 253402300799)
@@ -67,11 +67,11 @@ VALUES: dict[str, tuple[Codec, st.SearchStrategy[Any]]] = {
             elements,
         ),
     ),
-    "AP-REQ": (AP_REQ, st.builds(ap.ApReq, uint32, tickets.map(ticket.encode_ticket), sealed)),
+    "AP-REQ": (AP_REQ, st.builds(ap_req.ApReq, uint32, tickets.map(ticket.encode_ticket), sealed)),
     "authenticator": (
         AUTHENTICATOR,
         st.builds(
-            ap.Authenticator,
+            ap_req.Authenticator,
             principals,
             st.none() | st.builds(Checksum, st.sampled_from((0x8003, 16)), st.sampled_from((bytes(24), bytes(30)))),
             st.integers(-1, 999_999),
@@ -81,10 +81,10 @@ VALUES: dict[str, tuple[Codec, st.SearchStrategy[Any]]] = {
             elements,
         ),
     ),
-    "AP-REP": (AP_REP, st.builds(ap.ApRep, sealed)),
+    "AP-REP": (AP_REP, st.builds(ap_rep.ApRep, sealed)),
     "AP-REP part": (
         AP_REP_PART,
-        st.builds(ap.EncApRepPart, seconds, st.integers(-1, 999_999), st.none() | keys, st.none() | uint32),
+        st.builds(ap_rep.EncApRepPart, seconds, st.integers(-1, 999_999), st.none() | keys, st.none() | uint32),
     ),
 }
 
@@ -92,8 +92,8 @@ USUAL_TICKET = ticket.Ticket(SERVER, EncryptedData(18, 3, bytes(700)))
 USUAL_PART = ticket.EncTicketPart(
     0x40A10000, KEY, CLIENT, ticket.TransitedEncoding(1, b""), NOON, NOON + 1, NOON + 36000, NOON + 86400, (), AUTHDATA
 )
-USUAL_REQUEST = ap.ApReq(1 << 29, ticket.encode_ticket(USUAL_TICKET), EncryptedData(18, None, bytes(260)))
-USUAL_AUTHENTICATOR = ap.Authenticator(CLIENT, Checksum(0x8003, bytes(24)), 123456, NOON, KEY, 0x3FFFFFFF)
+USUAL_REQUEST = ap_req.ApReq(1 << 29, ticket.encode_ticket(USUAL_TICKET), EncryptedData(18, None, bytes(260)))
+USUAL_AUTHENTICATOR = ap_req.Authenticator(CLIENT, Checksum(0x8003, bytes(24)), 123456, NOON, KEY, 0x3FFFFFFF)
 USUAL: dict[str, tuple[Codec, Any]] = {
     "ticket": (TICKET, USUAL_TICKET),
     "ticket part": (TICKET_PART, USUAL_PART),
@@ -104,8 +104,8 @@ USUAL: dict[str, tuple[Codec, Any]] = {
     "AP-REQ": (AP_REQ, USUAL_REQUEST),
     "authenticator": (AUTHENTICATOR, USUAL_AUTHENTICATOR),
     "authenticator with more": (AUTHENTICATOR, USUAL_AUTHENTICATOR._replace(authorization_data=AUTHDATA)),
-    "AP-REP": (AP_REP, ap.ApRep(EncryptedData(18, None, bytes(109)))),
-    "AP-REP part": (AP_REP_PART, ap.EncApRepPart(NOON, 123456, KEY, 0x3FFFFFFF)),
+    "AP-REP": (AP_REP, ap_rep.ApRep(EncryptedData(18, None, bytes(109)))),
+    "AP-REP part": (AP_REP_PART, ap_rep.EncApRepPart(NOON, 123456, KEY, 0x3FFFFFFF)),
 }
 
 
@@ -193,7 +193,11 @@ SAME_SIZE: dict[str, tuple[Codec, Any, Any]] = {
         USUAL_PART._replace(authorization_data=((1, b"first"), (1, b"second"))),
         USUAL_PART._replace(authorization_data=((1, b"third-"), (1, b"forth"))),
     ),
-    "reply": (AP_REP_PART, ap.EncApRepPart(NOON, 123456, KEY, 0x3FFFFFFF), ap.EncApRepPart(NOON, 300, KEY, 0xFFFFFFFF)),
+    "reply": (
+        AP_REP_PART,
+        ap_rep.EncApRepPart(NOON, 123456, KEY, 0x3FFFFFFF),
+        ap_rep.EncApRepPart(NOON, 300, KEY, 0xFFFFFFFF),
+    ),
 }
 
 
@@ -222,5 +226,5 @@ def test_all_values_are_read_alike(kind: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_replies_are_written_as_the_general_encoder_writes_them(data: st.DataObject) -> None:
     reply, part = data.draw(VALUES["AP-REP"][1]), data.draw(VALUES["AP-REP part"][1])
-    assert ap.encode_ap_rep(reply) == ap._encode_ap_rep(reply)
-    assert ap.encode_enc_ap_rep_part(part) == ap._encode_enc_ap_rep_part(part)
+    assert ap_rep.encode_ap_rep(reply) == ap_rep._encode_ap_rep(reply)
+    assert ap_rep.encode_enc_ap_rep_part(part) == ap_rep._encode_enc_ap_rep_part(part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from puregss.base.errors import InvalidTokenError
-from puregss.krb5.messages import ap, cred, error, fields, kdc, padata, ticket
+from puregss.krb5.messages import ap_rep, ap_req, cred, error, fields, kdc, padata, ticket
 from puregss.krb5.messages.error_codes import KrbErrorCode
 from puregss.krb5.messages.fields import Checksum, EncryptedData, EncryptionKey, HostAddress
 from puregss.krb5.principal import Principal
@@ -37,11 +37,11 @@ def test_enc_ticket_part() -> None:
 
 
 def test_ap_exchange() -> None:
-    assert ap.decode_ap_req(ENCODED["ap_req"]) == ap.ApReq(FLAGS, ENCODED["ticket"], CIPHER)
-    assert ap.decode_authenticator(ENCODED["authenticator"]) == ap.Authenticator(
+    assert ap_req.decode_ap_req(ENCODED["ap_req"]) == ap_req.ApReq(FLAGS, ENCODED["ticket"], CIPHER)
+    assert ap_req.decode_authenticator(ENCODED["authenticator"]) == ap_req.Authenticator(
         PRINCIPAL, Checksum(1, b"1234"), 123456, TIME, KEY, 17, AUTHDATA
     )
-    assert ap.decode_enc_ap_rep_part(ENCODED["ap_rep_enc_part"]) == ap.EncApRepPart(TIME, 123456, KEY, 17)
+    assert ap_rep.decode_enc_ap_rep_part(ENCODED["ap_rep_enc_part"]) == ap_rep.EncApRepPart(TIME, 123456, KEY, 17)
 
 
 def test_kdc_request() -> None:
@@ -151,7 +151,7 @@ def test_version_and_type_inside_are_checked(field: bytes, minor: int) -> None:
     message = bytearray(ENCODED["ap_rep"])
     message[message.index(field) + 4] = 99
     with pytest.raises(InvalidTokenError) as caught:
-        ap.decode_ap_rep(bytes(message))
+        ap_rep.decode_ap_rep(bytes(message))
     assert caught.value.minor == minor
 
 

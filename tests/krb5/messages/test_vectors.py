@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from puregss.base.errors import InvalidTokenError
-from puregss.krb5.messages import ap, cred, error, fields, kdc, padata, ticket
+from puregss.krb5.messages import ap_rep, ap_req, cred, error, fields, kdc, padata, ticket
 from puregss.wire.der import decode, encode
 from tests.vectors import load
 
@@ -17,10 +17,10 @@ Codec = tuple[Callable[[bytes], Any], Callable[[Any], bytes]]
 CODECS: dict[str, Codec] = {
     "Ticket": (ticket.decode_ticket, ticket.encode_ticket),
     "EncTicketPart": (ticket.decode_enc_ticket_part, ticket.encode_enc_ticket_part),
-    "AP-REQ": (ap.decode_ap_req, ap.encode_ap_req),
-    "Authenticator": (ap.decode_authenticator, ap.encode_authenticator),
-    "AP-REP": (ap.decode_ap_rep, ap.encode_ap_rep),
-    "EncAPRepPart": (ap.decode_enc_ap_rep_part, ap.encode_enc_ap_rep_part),
+    "AP-REQ": (ap_req.decode_ap_req, ap_req.encode_ap_req),
+    "Authenticator": (ap_req.decode_authenticator, ap_req.encode_authenticator),
+    "AP-REP": (ap_rep.decode_ap_rep, ap_rep.encode_ap_rep),
+    "EncAPRepPart": (ap_rep.decode_enc_ap_rep_part, ap_rep.encode_enc_ap_rep_part),
     "AS-REQ": (kdc.decode_kdc_req, kdc.encode_kdc_req),
     "TGS-REQ": (kdc.decode_kdc_req, kdc.encode_kdc_req),
     "KDC-REQ-BODY": (kdc.decode_kdc_req_body, kdc.encode_kdc_req_body),

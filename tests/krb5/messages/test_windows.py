@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from puregss.kcrypto.key import Key, string_to_key
-from puregss.krb5.messages import ap, cred, error, kdc, padata, ticket
+from puregss.krb5.messages import ap_req, cred, error, kdc, padata, ticket
 from puregss.krb5.preauth import default_salt, read_hints
 from puregss.krb5.principal import Principal
 from puregss.wire.framing import decode_framed
@@ -19,7 +19,7 @@ TOKENS = load("ap_req")
 KRBTGT = Key(18, bytes.fromhex("ef7422cb49e2f5b09292cbd825c295249f2a31465dc9ab4a3080edf3168a8857"))
 PART_CODECS: dict[str, tuple[Callable[..., Any], Callable[..., bytes]]] = {
     "enc_ticket_part_hex": (ticket.decode_enc_ticket_part, ticket.encode_enc_ticket_part),
-    "authenticator_hex": (ap.decode_authenticator, ap.encode_authenticator),
+    "authenticator_hex": (ap_req.decode_authenticator, ap_req.encode_authenticator),
     "enc_krb_cred_part_hex": (cred.decode_enc_krb_cred_part, cred.encode_enc_krb_cred_part),
     "enc_as_rep_part_hex": (kdc.decode_enc_kdc_rep_part, kdc.encode_enc_kdc_rep_part),
     "enc_tgs_rep_part_hex": (kdc.decode_enc_kdc_rep_part, kdc.encode_enc_kdc_rep_part),
@@ -77,8 +77,8 @@ def test_there_are_parts_of_every_kind() -> None:
 @pytest.mark.parametrize("vector", TOKENS, ids=lambda vector: vector["name"])
 def test_tokens_of_windows_clients(vector: dict[str, Any]) -> None:
     _, inner = decode_framed(bytes.fromhex(vector["gss_token_hex"]))
-    request = ap.decode_ap_req(inner[2:])
-    assert ap.encode_ap_req(request) == inner[2:]
+    request = ap_req.decode_ap_req(inner[2:])
+    assert ap_req.encode_ap_req(request) == inner[2:]
     server = ticket.decode_ticket(request.ticket).server
     assert list(server.components) == vector["ticket"]["sname"]["name-string"]
     assert server.realm == vector["ticket"]["realm"]
@@ -101,10 +101,10 @@ def test_a_password_opens_the_as_exchange() -> None:
 
 def test_the_kdc_opens_the_tgs_exchange() -> None:
     request = kdc.decode_kdc_req(bytes.fromhex(EXCHANGES["tgs-req-app2-s4u-self"]["message_hex"]))
-    proof = ap.decode_ap_req(request.padata[0].padata_value)
+    proof = ap_req.decode_ap_req(request.padata[0].padata_value)
     part = ticket.decode_enc_ticket_part(KRBTGT.decrypt(2, ticket.decode_ticket(proof.ticket).enc_part.cipher))
     session_key = Key(part.key.keytype, part.key.keyvalue)
-    authenticator = ap.decode_authenticator(session_key.decrypt(7, proof.authenticator.cipher))
+    authenticator = ap_req.decode_authenticator(session_key.decrypt(7, proof.authenticator.cipher))
     assert authenticator.client == part.client
     assert authenticator.subkey is not None
     subkey = Key(authenticator.subkey.keytype, authenticator.subkey.keyvalue)

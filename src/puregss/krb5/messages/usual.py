@@ -25,6 +25,9 @@ GENERALIZED_TIME: Final = 0x18
 VERSION: Final = b"\xa0\x03\x02\x01\x05"
 """[0] INTEGER 5, with which the messages begin."""
 
+MESSAGE_TYPE: Final = b"\xa1\x03\x02\x01"
+"""[1] INTEGER of one octet, without that octet: the messages' number."""
+
 _MOST_ELEMENTS: Final = 8
 
 
@@ -54,6 +57,14 @@ def find_typed_if_there(data: bytes, at: int, limit: int, tag: int) -> tuple[Spa
 
 def key_if_there(kind: bytes, octets: bytes) -> EncryptionKey | None:
     return EncryptionKey(SMALL_NUMBERS[kind], octets) if kind else None
+
+
+def microseconds(octets: bytes) -> int:
+    """An Int32 that is not negative; whether there are so many microseconds in a second is asked later."""
+    value = number(octets)
+    if value > 0x7FFFFFFF:
+        raise Unusual
+    return value
 
 
 def find_sealed(data: bytes, at: int, limit: int, tag: int) -> tuple[Span, Span, Span]:
