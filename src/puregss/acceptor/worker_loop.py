@@ -139,8 +139,8 @@ class Worker:
         else:
             connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
         self._connections[number] = connection
-        self._fresh.append(connection)
         self.tell(Acknowledged(number))
+        self._fresh.append(connection)  # behind its record: `tell` may send first, and who is fresh begins with that
 
     def _closed(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from puregss.acceptor.handlers import Handler
+from puregss.acceptor.handoff import (
+    MAX_DATAGRAM,
+    Acknowledged,
+    Data,
+    HandOff,
+    Message,
+    Start,
+    decode_datagram,
+    encode_message,
+)
+from puregss.acceptor.packets import packet_pair
+from puregss.acceptor.peer import Peer
+from puregss.acceptor.worker_loop import Worker
+from puregss.base.flags import RequirementFlag
+from tests.acceptor.fakes import FakeContext
+
+PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.mutual_authentication, "unix", 1)
+KEY = b"\0"
+QUESTION = b"\0\0\0\5hello"
+"""In the length framing, and as the toy mechanism with KEY protects it."""
+
+
+def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket.socket]:
+    """A worker in this process, and the front's end of its channel."""
+    front, end = packet_pair()
+    front.setblocking(False)
+    start = Start(b"", "", "length", 1000, idle_timeout, "")
+    return Worker(end, start, handler, lambda token: FakeContext("alice", token)), front
+
+
+def hand_over(front: socket.socket, number: int, leftover: bytes = b"") -> None:
+    front.send(encode_message(HandOff(number, KEY, leftover, PEER, relayed=True)))
+
+
+def told(front: socket.socket) -> list[Message]:
+    """What the worker has told the front."""
+    messages: list[Message] = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            messages += decode_datagram(front.recv(MAX_DATAGRAM))
+    return messages
+
+
+def run_one_round(worker: Worker) -> None:
+    worker.loop.stop()
+    worker.loop.run()
+
+
+def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_the_outbox_is() -> None:
+    """Until then the front may reclaim it, and it would live twice."""
+    heard: list[Message] = []
+    heard_at_use: list[list[Message]] = []
+
+    def handler(message: bytes, peer: Peer) -> bytes:
+        heard.extend(told(front))
+        heard_at_use.append(list(heard))
+        return message
+
+    worker, front = employ(handler)
+    filler = MAX_DATAGRAM - 5 - len(encode_message(Data(0, b"")))
+    worker.tell(Data(0, bytes(filler)))
+    hand_over(front, 1, QUESTION)
+    for _ in range(2):  # the acknowledgement may have to wait until the front has read the full outbox
+        run_one_round(worker)
+        heard += told(front)
+    assert [Acknowledged(1) in messages for messages in heard_at_use] == [True]
