@@ -26,6 +26,10 @@ QUESTION = b"\0\0\0\5hello"
 """In the length framing, and as the toy mechanism with KEY protects it."""
 
 
+def echo(message: bytes, peer: Peer) -> bytes:
+    return message
+
+
 def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket.socket]:
     """A worker in this process, and the front's end of its channel."""
     front, end = packet_pair()
@@ -70,3 +74,12 @@ def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_
         run_one_round(worker)
         heard += told(front)
     assert [Acknowledged(1) in messages for messages in heard_at_use] == [True]
+
+
+def test_hand_offs_that_wait_behind_each_other_are_acknowledged_in_one_round() -> None:
+    """A round may be long: it serves every client that is ready, and each may keep the handler busy."""
+    worker, front = employ(echo)
+    for number in range(20):
+        hand_over(front, number)
+    run_one_round(worker)
+    assert told(front) == [Acknowledged(number) for number in range(20)]

@@ -43,6 +43,9 @@ ORPHAN_DRAIN: Final = 10.0
 """Seconds that connections may go on when the front is gone."""
 HIGH_WATER: Final = 4 * 1024 * 1024
 """Octets of relayed answers that may wait for the front before no more questions are taken."""
+MOST_PER_EVENT: Final = 32
+"""Datagrams of the front. All clients share its one channel, and each round may serve every one of them, with slow
+handlers: were hand-offs read one a round, the front would take a busy worker that owes acknowledgements for hung."""
 
 # A client's socket may be of another family; asking the kernel takes three calls, and octets pass all the same. That it
 # does not block is a property of the connection, which the front has given it.
@@ -66,7 +69,13 @@ class Worker:
         self._drain_until = float("inf")
         self._draining = False
         self._front = Packets(
-            self.loop, end, self._on_datagram, self._on_front_gone, take_fds=True, high_water=HIGH_WATER
+            self.loop,
+            end,
+            self._on_datagram,
+            self._on_front_gone,
+            most_per_event=MOST_PER_EVENT,
+            take_fds=True,
+            high_water=HIGH_WATER,
         )
         self.loop.after_round = self._after_round
         self.loop.every(min(1.0, start.idle_timeout / 4), self._sweep)
