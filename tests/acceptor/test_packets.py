@@ -128,6 +128,26 @@ def test_the_last_words_of_a_peer_that_died_with_something_unread_are_heard() ->
     assert receiver.gone == 1
 
 
+def test_draining_ends_although_a_child_of_the_dead_peer_goes_on_sending() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    heard, refused = [], []
+
+    def hear(datagram: bytes, fd: int | None) -> None:
+        heard.append(datagram)
+        try:
+            if len(heard) < 100:
+                theirs.send(b"the child's")
+        except BrokenPipeError:
+            refused.append(datagram)
+
+    packets = Packets(loop, ours, hear, lambda: None, most_per_event=1)
+    words = [b"acknowledged 1", b"acknowledged 2"]
+    for word in words:
+        theirs.send(word)
+    packets.drain()
+    assert heard == refused == words
+
+
 def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it() -> None:
     loop, (ours, theirs) = Loop(), packet_pair()
     receiver = End(loop, theirs)
@@ -135,7 +155,7 @@ def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it() ->
     ours.send(b"behind it")
     receiver.packets.drain()
     assert [len(datagram) for datagram, _ in receiver.heard] == [MAX_DATAGRAM, len(b"behind it")]
-    assert receiver.gone == 0
+    assert receiver.gone == 1
 
 
 def test_a_socket_that_was_closed_while_it_waited_is_not_replaced_by_its_successor() -> None:

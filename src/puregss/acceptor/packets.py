@@ -159,7 +159,13 @@ class Packets:
         return True
 
     def drain(self) -> None:
-        """Deliver everything that the peer sent before it went."""
+        """Deliver everything that the peer sent before it went, and the end behind it.
+
+        A child that the peer forked may have the channel still: what it sends from now on fails, or
+        it could hold us here for as long as it sends.
+        """
+        if self._open:
+            self._end.shutdown(socket.SHUT_RD)
         while self.receive():
             pass
 
