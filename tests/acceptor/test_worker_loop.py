@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
+
+import pytest
 
 from puregss.acceptor.handlers import Handler
 from puregss.acceptor.handoff import (
     MAX_DATAGRAM,
     Acknowledged,
+    Closed,
     Data,
     HandOff,
     Message,
@@ -38,8 +42,9 @@ def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket
     return Worker(end, start, handler, lambda token: FakeContext("alice", token)), front
 
 
-def hand_over(front: socket.socket, number: int, leftover: bytes = b"") -> None:
-    front.send(encode_message(HandOff(number, KEY, leftover, PEER, relayed=True)))
+def hand_over(front: socket.socket, number: int, leftover: bytes = b"", client: socket.socket | None = None) -> None:
+    datagram = encode_message(HandOff(number, KEY, leftover, PEER, relayed=client is None))
+    socket.send_fds(front, [datagram], [] if client is None else [client.fileno()])
 
 
 def told(front: socket.socket) -> list[Message]:
@@ -83,3 +88,34 @@ def test_hand_offs_that_wait_behind_each_other_are_acknowledged_in_one_round() -
         hand_over(front, number)
     run_one_round(worker)
     assert told(front) == [Acknowledged(number) for number in range(20)]
+
+
+@pytest.mark.parametrize("asked", ["with its hand-off", "later"])
+@pytest.mark.parametrize("topology", ["connection", "relay"])
+def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
+    topology: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+
+    def slow(message: bytes, peer: Peer) -> bytes:
+        nonlocal clock
+        clock += 100
+        return message
+
+    worker, front = employ(slow, idle_timeout=60)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    hand_over(front, 1, QUESTION if asked == "with its hand-off" else b"", theirs if topology == "connection" else None)
+    run_one_round(worker)
+    if asked == "later":
+        if topology == "connection":
+            ours.send(QUESTION)
+        else:
+            front.send(encode_message(Data(1, QUESTION)))
+        run_one_round(worker)
+    told(front)
+    for seconds, closed in ((0, []), (59, []), (2, [Closed(1, "idle for 60 s")])):
+        clock += seconds
+        run_one_round(worker)
+        assert told(front) == closed

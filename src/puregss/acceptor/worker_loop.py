@@ -144,7 +144,7 @@ class Worker:
         session = Session(context, self._framing(self._start.message_limit, True), self._handler, message.peer)
         connection: Connection
         if client is None:
-            connection = RelayedConnection(number, session, leftover, self.loop, self.tell, self._closed)
+            connection = RelayedConnection(number, session, leftover, self.tell, self._closed)
         else:
             connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
         self._connections[number] = connection
