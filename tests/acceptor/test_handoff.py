@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from puregss.acceptor.handoff import (
     encode_message,
 )
 from puregss.acceptor.peer import Peer
-from puregss.base.errors import GSSError
+from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 
 # Principals may hold octets that are not UTF-8, which reach us as lone surrogates, and names any character at all.
@@ -56,6 +58,14 @@ def test_a_cut_or_longer_datagram_is_refused(message: Message) -> None:
             decode_datagram(octets[:end])
     with pytest.raises(GSSError):
         decode_datagram(octets + b"\0")
+
+
+@pytest.mark.parametrize("sizes", [(6, 0), (0, 6), (3, 3), (2**32 - 1, 2**32 - 1)])
+def test_a_hand_off_whose_sizes_run_past_its_end_is_refused(sizes: tuple[int, int]) -> None:
+    """The texts would be empty, just as long as they are said to be."""
+    body = struct.pack(">Q?IQII5I", 1, True, 0, 0, *sizes, 0, 0, 0, 0, 0) + b"token"
+    with pytest.raises(InvalidTokenError):
+        decode_datagram(b"\3" + len(body).to_bytes(4, "big") + body)
 
 
 @given(st.binary(max_size=200))

@@ -102,3 +102,21 @@ def test_what_was_heard_before_a_tick_is_served_before_it() -> None:
     loop.close()
     for fd in (first, first_end, second, second_end):
         os.close(fd)
+
+
+def test_a_tick_that_came_due_while_events_were_served_does_not_wait_for_another() -> None:
+    loop, (read, write) = Loop(), os.pipe()
+
+    def keep_busy(events: int) -> None:
+        os.read(read, 1)
+        time.sleep(0.7)
+
+    loop.watch(read, keep_busy)
+    loop.every(0.6, loop.stop)
+    os.write(write, b"x")
+    started = time.monotonic()
+    loop.run()
+    assert time.monotonic() - started < 1.0
+    loop.close()
+    os.close(read)
+    os.close(write)

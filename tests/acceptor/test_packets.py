@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import socket
 
+import pytest
+
 from puregss.acceptor.handoff import MAX_DATAGRAM
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.packets import Packets, packet_pair
@@ -12,12 +14,26 @@ class End:
     """One end, and what it heard."""
 
     def __init__(
-        self, loop: Loop, end: socket.socket, *, take_fds: bool = False, high_water: int | None = None
+        self,
+        loop: Loop,
+        end: socket.socket,
+        *,
+        most_per_event: int = 1,
+        take_fds: bool = False,
+        high_water: int | None = None,
     ) -> None:
         self.heard: list[tuple[bytes, int | None]] = []
         self.gone = 0
         self._loop = loop
-        self.packets = Packets(loop, end, self._on_datagram, self._on_gone, take_fds=take_fds, high_water=high_water)
+        self.packets = Packets(
+            loop,
+            end,
+            self._on_datagram,
+            self._on_gone,
+            most_per_event=most_per_event,
+            take_fds=take_fds,
+            high_water=high_water,
+        )
 
     def _on_datagram(self, datagram: bytes, fd: int | None) -> None:
         self.heard.append((datagram, fd))
@@ -112,6 +128,26 @@ def test_the_last_words_of_a_peer_that_died_with_something_unread_are_heard() ->
     assert receiver.gone == 1
 
 
+def test_draining_ends_although_a_child_of_the_dead_peer_goes_on_sending() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    heard, refused = [], []
+
+    def hear(datagram: bytes, fd: int | None) -> None:
+        heard.append(datagram)
+        try:
+            if len(heard) < 100:
+                theirs.send(b"the child's")
+        except BrokenPipeError:
+            refused.append(datagram)
+
+    packets = Packets(loop, ours, hear, lambda: None, most_per_event=1)
+    words = [b"acknowledged 1", b"acknowledged 2"]
+    for word in words:
+        theirs.send(word)
+    packets.drain()
+    assert heard == refused == words
+
+
 def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it() -> None:
     loop, (ours, theirs) = Loop(), packet_pair()
     receiver = End(loop, theirs)
@@ -119,7 +155,7 @@ def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it() ->
     ours.send(b"behind it")
     receiver.packets.drain()
     assert [len(datagram) for datagram, _ in receiver.heard] == [MAX_DATAGRAM, len(b"behind it")]
-    assert receiver.gone == 0
+    assert receiver.gone == 1
 
 
 def test_a_socket_that_was_closed_while_it_waited_is_not_replaced_by_its_successor() -> None:
@@ -151,3 +187,31 @@ def test_no_more_than_one_descriptor_is_taken() -> None:
     assert fd is not None
     os.close(fd)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("most_per_event", [1, 32])
+def test_one_event_delivers_so_many_datagrams_and_no_more(most_per_event: int) -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    receiver = End(loop, theirs, most_per_event=most_per_event)
+    for number in range(40):
+        ours.send(bytes([number]))
+    loop.stop()
+    loop.run()
+    assert [datagram[0] for datagram, _ in receiver.heard] == list(range(most_per_event))
+
+
+def test_what_one_event_delivers_ends_at_the_high_water_mark() -> None:
+    loop, (ours, theirs) = Loop(), packet_pair()
+    heard = []
+
+    def answer(datagram: bytes, fd: int | None) -> None:
+        heard.append(datagram)
+        for _ in range(40):
+            packets.send(bytes(50_000))
+
+    packets = Packets(loop, ours, answer, loop.stop, most_per_event=32, high_water=100_000)
+    for question in (b"first", b"second"):
+        theirs.send(question)
+    loop.stop()
+    loop.run()
+    assert heard == [b"first"]

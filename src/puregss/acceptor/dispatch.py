@@ -90,7 +90,7 @@ class Dispatcher:
         self._settings, self._counters, self._observe, self._reclaim = settings, counters, observe, reclaim
         self._relay = settings.topology == "relay"
         self._loads: dict[WorkerProcess, _Load] = {}
-        self._waiting: deque[HandOver] = deque()
+        self._waiting: deque[HandOver] = deque()  # until a worker has room, in the order to send them in
         self._relayed: dict[int, RelayedClient] = {}
         self.connections = 0
         """How many clients are waiting for a worker, on their way to one, or with one."""
@@ -100,20 +100,19 @@ class Dispatcher:
     def add_worker(self, worker: WorkerProcess) -> None:
         """The worker is ready."""
         self._loads.setdefault(worker, _Load())  # said twice, it must not make us forget what the worker has
-        waiting, self._waiting = self._waiting, deque()
-        for hand_over in waiting:
-            self._send(hand_over)
+        self._send_waiting()
 
     def take(self, hand_over: HandOver) -> None:
-        """Send the context to the worker with the fewest connections, or keep it until one is there."""
+        """Send the context to the worker with the fewest connections, or keep it until one has room."""
         self.connections += 1
-        self._send(hand_over)
+        self._waiting.append(hand_over)  # behind those who wait: newcomers do not overtake them
+        self._send_waiting()
 
-    def _send(self, hand_over: HandOver) -> None:
-        worker = self._least_loaded()
-        if worker is None:
-            self._waiting.append(hand_over)
-            return
+    def _send_waiting(self) -> None:
+        while self._waiting and (worker := self._least_loaded()) is not None:
+            self._send(self._waiting.popleft(), worker)
+
+    def _send(self, hand_over: HandOver, worker: WorkerProcess) -> None:
         number, context, peer = hand_over.number, hand_over.context, hand_over.peer
         assert context is not None
         try:
@@ -176,12 +175,15 @@ class Dispatcher:
             relayed.begin()
         else:
             hand_over.socket.close()
+        if self._waiting:
+            self._send_waiting()
 
     def on_refused(self, worker: WorkerProcess, message: Refused) -> None:
         load = self._loads.get(worker)
         if load is not None and (hand_over := load.under_way.pop(message.connection, None)) is not None:
             worker.sender.acknowledged(hand_over.token)
             self._give_up(hand_over, f"worker {worker.pid} could not import its context: {message.reason}")
+            self._send_waiting()
 
     def on_data(self, worker: WorkerProcess, message: Data) -> None:
         load = self._loads.get(worker)
@@ -220,19 +222,21 @@ class Dispatcher:
                 "worker %d %s: %d connections lost with it, %d contexts reclaimed",
                 worker.pid, how, len(load.held), len(load.under_way),
             )  # fmt: skip
-        for hand_over in load.under_way.values():
-            self._take_back(worker, hand_over)
+        reclaimed = [hand_over for hand_over in load.under_way.values() if self._take_back(worker, hand_over)]
+        self._waiting.extendleft(reversed(reclaimed))  # they were there before those who wait
+        self._send_waiting()
 
-    def _take_back(self, worker: WorkerProcess, hand_over: HandOver) -> None:
+    def _take_back(self, worker: WorkerProcess, hand_over: HandOver) -> bool:
+        """Whether the context could be reclaimed."""
         try:
             hand_over.context = self._reclaim(hand_over.token, worker.sender)
         except GSSError as error:
             self._give_up(hand_over, f"its context could not be reclaimed: {error}")
-            return
+            return False
         hand_over.token = b""
         self._counters.reclaimed += 1
         self._tell(What.RECLAIMED, hand_over.number, hand_over.peer, worker)
-        self._send(hand_over)
+        return True
 
     # Time
 

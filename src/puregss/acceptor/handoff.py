@@ -169,6 +169,8 @@ def _decode_hand_off(body: bytes) -> HandOff:
     connection, relayed, flags, accepted_by, token_size, leftover_size, *lengths = _HAND_OFF.unpack_from(body)
     leftover_at = _HAND_OFF.size + token_size
     texts_at = leftover_at + leftover_size
+    if texts_at > len(body):  # a slice there is empty, as texts of no characters are
+        raise InvalidTokenError("the sizes in a hand-off between front and worker run past its end")
     initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], lengths)
     peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
     return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)

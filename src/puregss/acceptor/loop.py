@@ -82,7 +82,7 @@ class Loop:
         self._running = True
         self.now = time.monotonic()
         while self._running:
-            ready = self._epoll.poll(max(0.0, self._next_tick - self.now) if self._ticks else None)
+            ready = self._epoll.poll(max(0.0, self._next_tick - time.monotonic()) if self._ticks else None)
             self.now = time.monotonic()
             for fd, events in ready:
                 on_event = self._watched.get(fd)

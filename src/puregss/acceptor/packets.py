@@ -33,10 +33,11 @@ def packet_pair() -> tuple[socket.socket, socket.socket]:
 class Packets:
     """One end, watched by a loop. What the peer is too slow to take waits in a queue.
 
-    `on_gone` is called once when the other end is closed. Descriptors are taken only where
-    `take_fds` says so; elsewhere the kernel drops what a peer attaches. With `high_water`, nothing
-    more is read while more octets than that are queued; only one of the two ends may do so, or both
-    would wait for each other.
+    `on_gone` is called once when the other end is closed. At each event up to `most_per_event`
+    datagrams are delivered, so that a channel gets its share beside whatever else the loop watches.
+    Descriptors are taken only where `take_fds` says so; elsewhere the kernel drops what a peer
+    attaches. With `high_water`, nothing more is read while more octets than that are queued; only
+    one of the two ends may do so, or both would wait for each other.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class Packets:
         on_datagram: OnDatagram,
         on_gone: Callable[[], None],
         *,
+        most_per_event: int,
         take_fds: bool = False,
         high_water: int | None = None,
     ) -> None:
         self._loop, self._end = loop, end
         self._on_datagram, self._on_gone = on_datagram, on_gone
+        self._most_per_event = most_per_event
         self._take_fds = take_fds
         self._high_water = high_water
         self._queue: deque[tuple[bytes | bytearray, socket.SocketType | None, Callable[[], None] | None]] = deque()
@@ -103,7 +106,12 @@ class Packets:
         if events & WRITE:
             self._flush()
         if events & ~WRITE:
-            self.receive()  # one alone, as the next round tells of others: to look in vain costs more than a round
+            self._receive_some()
+
+    def _receive_some(self) -> None:
+        for _ in range(self._most_per_event):
+            if not self.receive() or not self._watching & READ:
+                return
 
     def _flush(self) -> None:
         while self._queue and self._try(*self._queue[0][:2]):
@@ -151,7 +159,13 @@ class Packets:
         return True
 
     def drain(self) -> None:
-        """Deliver everything that the peer sent before it went."""
+        """Deliver everything that the peer sent before it went, and the end behind it.
+
+        A child that the peer forked may have the channel still: what it sends from now on fails, or
+        it could hold us here for as long as it sends.
+        """
+        if self._open:
+            self._end.shutdown(socket.SHUT_RD)
         while self.receive():
             pass
 

@@ -105,8 +105,9 @@ class Supervisor:
         theirs.close()
         key = os.urandom(KEY_SIZE)
         worker = WorkerProcess(process, ChannelSender(key, self._clock))
+        # One datagram for each event, as the next round tells of others: to look in vain costs more than a round.
         worker.packets = Packets(
-            self._loop, ours, partial(self._on_datagram, worker), partial(self._on_silence, worker)
+            self._loop, ours, partial(self._on_datagram, worker), partial(self._on_silence, worker), most_per_event=1
         )
         settings, limits = self._settings, self._settings.limits
         worker.send(Start(key, settings.handler, settings.framing, limits.message, limits.idle, settings.user))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -21,7 +22,8 @@ class Connection(Protocol):
     number: int
     session: Session
     active: float
-    """When octets last came or went, on the loop's clock."""
+    """When octets last came or went, on the monotonic clock: read behind the handler, for the time that it takes is not
+    the client's silence."""
 
     @property
     def relayed(self) -> bool: ...
@@ -42,7 +44,7 @@ class DirectConnection:
         self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.SocketType, on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
-        self.active = loop.now
+        self.active = time.monotonic()
         self._leftover, self._out = leftover, b""
         self._loop, self._socket, self._on_closed = loop, client, on_closed
 
@@ -53,9 +55,9 @@ class DirectConnection:
         if self._leftover:
             leftover, self._leftover = self._leftover, b""
             self._serve(leftover)
+            self.active = time.monotonic()
 
     def _on_event(self, events: int) -> None:
-        self.active = self._loop.now
         try:
             if events & WRITE:
                 self._send(b"")
@@ -68,6 +70,7 @@ class DirectConnection:
             pass
         except OSError as error:
             self.close(reason_of(error))
+        self.active = time.monotonic()
 
     def _serve(self, octets: bytes) -> None:
         try:
@@ -101,21 +104,15 @@ class DirectConnection:
 class RelayedConnection:
     """The relay topology: the front kept the socket and passes the stream on."""
 
-    __slots__ = ("_leftover", "_loop", "_on_closed", "_open", "_tell", "active", "number", "session")
+    __slots__ = ("_leftover", "_on_closed", "_open", "_tell", "active", "number", "session")
     relayed: Final = True
 
     def __init__(
-        self,
-        number: int,
-        session: Session,
-        leftover: bytes,
-        loop: Loop,
-        tell: Callable[[Message], None],
-        on_closed: OnClosed,
+        self, number: int, session: Session, leftover: bytes, tell: Callable[[Message], None], on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
-        self.active = loop.now
-        self._loop, self._leftover, self._tell, self._on_closed = loop, leftover, tell, on_closed
+        self.active = time.monotonic()
+        self._leftover, self._tell, self._on_closed = leftover, tell, on_closed
         self._open = True
 
     def begin(self) -> None:
@@ -125,7 +122,6 @@ class RelayedConnection:
 
     def receive(self, octets: bytes) -> None:
         """Octets of the client's stream have come from the front."""
-        self.active = self._loop.now
         try:
             answer = self.session.receive(octets)
         except Exception as error:  # see `DirectConnection`
@@ -133,6 +129,7 @@ class RelayedConnection:
             return
         for start in range(0, len(answer), CHUNK):
             self._tell(Data(self.number, answer[start : start + CHUNK]))
+        self.active = time.monotonic()
         if self.session.ended:
             self.close("")
 

@@ -43,6 +43,9 @@ ORPHAN_DRAIN: Final = 10.0
 """Seconds that connections may go on when the front is gone."""
 HIGH_WATER: Final = 4 * 1024 * 1024
 """Octets of relayed answers that may wait for the front before no more questions are taken."""
+MOST_PER_EVENT: Final = 32
+"""Datagrams of the front. All clients share its one channel, and each round may serve every one of them, with slow
+handlers: were hand-offs read one a round, the front would take a busy worker that owes acknowledgements for hung."""
 
 # A client's socket may be of another family; asking the kernel takes three calls, and octets pass all the same. That it
 # does not block is a property of the connection, which the front has given it.
@@ -66,7 +69,13 @@ class Worker:
         self._drain_until = float("inf")
         self._draining = False
         self._front = Packets(
-            self.loop, end, self._on_datagram, self._on_front_gone, take_fds=True, high_water=HIGH_WATER
+            self.loop,
+            end,
+            self._on_datagram,
+            self._on_front_gone,
+            most_per_event=MOST_PER_EVENT,
+            take_fds=True,
+            high_water=HIGH_WATER,
         )
         self.loop.after_round = self._after_round
         self.loop.every(min(1.0, start.idle_timeout / 4), self._sweep)
@@ -135,12 +144,12 @@ class Worker:
         session = Session(context, self._framing(self._start.message_limit, True), self._handler, message.peer)
         connection: Connection
         if client is None:
-            connection = RelayedConnection(number, session, leftover, self.loop, self.tell, self._closed)
+            connection = RelayedConnection(number, session, leftover, self.tell, self._closed)
         else:
             connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
         self._connections[number] = connection
-        self._fresh.append(connection)
         self.tell(Acknowledged(number))
+        self._fresh.append(connection)  # behind its record: `tell` may send first, and who is fresh begins with that
 
     def _closed(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]

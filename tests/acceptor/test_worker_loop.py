@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+
+import pytest
+
+from puregss.acceptor.handlers import Handler
+from puregss.acceptor.handoff import (
+    MAX_DATAGRAM,
+    Acknowledged,
+    Closed,
+    Data,
+    HandOff,
+    Message,
+    Start,
+    decode_datagram,
+    encode_message,
+)
+from puregss.acceptor.packets import packet_pair
+from puregss.acceptor.peer import Peer
+from puregss.acceptor.worker_loop import Worker
+from puregss.base.flags import RequirementFlag
+from tests.acceptor.fakes import FakeContext
+
+PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.mutual_authentication, "unix", 1)
+KEY = b"\0"
+QUESTION = b"\0\0\0\5hello"
+"""In the length framing, and as the toy mechanism with KEY protects it."""
+
+
+def echo(message: bytes, peer: Peer) -> bytes:
+    return message
+
+
+def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket.socket]:
+    """A worker in this process, and the front's end of its channel."""
+    front, end = packet_pair()
+    front.setblocking(False)
+    start = Start(b"", "", "length", 1000, idle_timeout, "")
+    return Worker(end, start, handler, lambda token: FakeContext("alice", token)), front
+
+
+def hand_over(front: socket.socket, number: int, leftover: bytes = b"", client: socket.socket | None = None) -> None:
+    datagram = encode_message(HandOff(number, KEY, leftover, PEER, relayed=client is None))
+    socket.send_fds(front, [datagram], [] if client is None else [client.fileno()])
+
+
+def told(front: socket.socket) -> list[Message]:
+    """What the worker has told the front."""
+    messages: list[Message] = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            messages += decode_datagram(front.recv(MAX_DATAGRAM))
+    return messages
+
+
+def run_one_round(worker: Worker) -> None:
+    worker.loop.stop()
+    worker.loop.run()
+
+
+def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_the_outbox_is() -> None:
+    """Until then the front may reclaim it, and it would live twice."""
+    heard: list[Message] = []
+    heard_at_use: list[list[Message]] = []
+
+    def handler(message: bytes, peer: Peer) -> bytes:
+        heard.extend(told(front))
+        heard_at_use.append(list(heard))
+        return message
+
+    worker, front = employ(handler)
+    filler = MAX_DATAGRAM - 5 - len(encode_message(Data(0, b"")))
+    worker.tell(Data(0, bytes(filler)))
+    hand_over(front, 1, QUESTION)
+    for _ in range(2):  # the acknowledgement may have to wait until the front has read the full outbox
+        run_one_round(worker)
+        heard += told(front)
+    assert [Acknowledged(1) in messages for messages in heard_at_use] == [True]
+
+
+def test_hand_offs_that_wait_behind_each_other_are_acknowledged_in_one_round() -> None:
+    """A round may be long: it serves every client that is ready, and each may keep the handler busy."""
+    worker, front = employ(echo)
+    for number in range(20):
+        hand_over(front, number)
+    run_one_round(worker)
+    assert told(front) == [Acknowledged(number) for number in range(20)]
+
+
+@pytest.mark.parametrize("asked", ["with its hand-off", "later"])
+@pytest.mark.parametrize("topology", ["connection", "relay"])
+def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
+    topology: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+
+    def slow(message: bytes, peer: Peer) -> bytes:
+        nonlocal clock
+        clock += 100
+        return message
+
+    worker, front = employ(slow, idle_timeout=60)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    hand_over(front, 1, QUESTION if asked == "with its hand-off" else b"", theirs if topology == "connection" else None)
+    run_one_round(worker)
+    if asked == "later":
+        if topology == "connection":
+            ours.send(QUESTION)
+        else:
+            front.send(encode_message(Data(1, QUESTION)))
+        run_one_round(worker)
+    told(front)
+    for seconds, closed in ((0, []), (59, []), (2, [Closed(1, "idle for 60 s")])):
+        clock += seconds
+        run_one_round(worker)
+        assert told(front) == closed
