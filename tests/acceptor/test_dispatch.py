@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import Any, cast
 
 import pytest
@@ -107,3 +108,22 @@ def test_what_the_last_worker_left_goes_first_to_the_next_one() -> None:
     office.bury(0)
     office.dispatcher.add_worker(cast(WorkerProcess, FakeWorker(other)))
     assert other == [1, 2]
+
+
+def test_who_waited_too_long_is_sent_away_wherever_he_stands() -> None:
+    """What a dead worker left goes in front of those who wait, whatever its deadline."""
+    office = Office(workers=1)
+    office.take(1, 2, 3)
+    office.dispatcher._waiting[0].deadline = time.monotonic() - 1
+    office.bury(0)
+    office.dispatcher.sweep(time.monotonic())
+    assert [hand_over.number for hand_over in office.dispatcher._waiting] == [1, 2]
+    assert office.dispatcher.connections == 2
+
+
+def test_the_end_gives_up_what_the_last_worker_left() -> None:
+    office = Office(workers=1)
+    office.take(1, 2, 3)
+    office.bury(0)
+    office.dispatcher.close()
+    assert office.dispatcher.connections == 0

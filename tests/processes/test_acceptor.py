@@ -330,3 +330,16 @@ def test_a_rogue_worker_harms_itself_only(behaviour: str, tmp_path: Path, monkey
         else:
             assert answers == [b"hello", b"hello"]
             assert service.count(What.RECLAIMED) == 1
+
+
+def test_what_a_worker_has_not_acknowledged_at_the_end_is_given_up_and_told() -> None:
+    """The last worker is killed after the front has stopped to listen; what it leaves must not vanish unheard."""
+    with running(Settings(workers=1)) as service:
+        (pid,) = service.worker_pids
+        os.kill(pid, signal.SIGSTOP)
+        client = service.connect().hello()
+        eventually(lambda: service.count(What.SENT) == 1)
+        service.stop()
+        assert (service.count(What.RECLAIMED), service.count(What.REFUSED)) == (1, 1)
+        assert service.front._dispatcher.connections == 0
+        assert client.receive() is None

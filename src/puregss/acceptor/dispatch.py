@@ -242,8 +242,9 @@ class Dispatcher:
 
     def sweep(self, now: float) -> None:
         """Act on what took too long."""
-        while self._waiting and self._waiting[0].deadline < now:
-            self._give_up(self._waiting.popleft(), "no worker was there to take it")
+        for hand_over in [each for each in self._waiting if each.deadline < now]:
+            self._waiting.remove(hand_over)
+            self._give_up(hand_over, "no worker was there to take it")
         late = now - self._settings.limits.acknowledge
         for worker, load in self._loads.items():
             oldest = next(iter(load.under_way.values()), None)

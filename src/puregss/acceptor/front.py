@@ -100,8 +100,8 @@ class Front:
             self._listener.close()
             for candidate in list(self._candidates.values()):
                 candidate.close()
-            self._dispatcher.close()
             self._supervisor.kill_all()
+            self._dispatcher.close()  # behind the last deaths: what they leave unacknowledged is given up here
             self.loop.close()
 
     def drain(self) -> None:
