@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -27,7 +28,11 @@ PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.mutual_authenticat
 class Office:
     """A dispatcher, workers that do only what the test says, and the numbers of what was sent to each."""
 
+    opened: list[Office] = []  # noqa: RUF012  # closed after each test
+
     def __init__(self, workers: int) -> None:
+        self.opened.append(self)
+        self.clients: list[socket.socket] = []
         self.dispatcher = Dispatcher(Loop(), Settings(), Counters(), None, reclaim)
         self.sent: list[list[int]] = [[] for _ in range(workers)]
         self.workers = [cast(WorkerProcess, FakeWorker(sent)) for sent in self.sent]
@@ -37,6 +42,7 @@ class Office:
     def take(self, *numbers: int) -> None:
         for number in numbers:
             client, _ = socket.socketpair()
+            self.clients.append(client)
             framing = LengthFraming(100, False)
             context = FakeContext("alice", b"K")
             self.dispatcher.take(HandOver(number, client, PEER, framing, float("inf"), context, b""))
@@ -46,6 +52,11 @@ class Office:
 
     def refuse(self, worker: int, number: int) -> None:
         self.dispatcher.on_refused(self.workers[worker], Refused(number, "cannot"))
+
+    def close(self) -> None:
+        self.dispatcher.loop.close()
+        for client in self.clients:
+            client.close()
 
     def bury(self, worker: int) -> None:
         self.workers[worker].sender.worker_died()
@@ -68,8 +79,11 @@ class FakeWorker:
 
 
 @pytest.fixture(autouse=True)
-def _room_for_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def _room_for_two(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(dispatch, "MOST_UNDER_WAY", 2)
+    yield
+    while Office.opened:
+        Office.opened.pop().close()
 
 
 def test_those_who_wait_are_sent_in_order_as_soon_as_there_is_room_and_no_newcomer_overtakes_them() -> None:

@@ -8,6 +8,7 @@ import pytest
 from puregss.acceptor.handoff import MAX_DATAGRAM
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.packets import Packets, packet_pair
+from tests.descriptors import open_descriptors
 
 
 class End:
@@ -64,11 +65,11 @@ def test_the_largest_datagram_and_a_descriptor_pass_together() -> None:
 def test_descriptors_are_not_taken_where_none_are_wanted() -> None:
     loop, (ours, theirs) = Loop(), packet_pair()
     receiver = End(loop, theirs)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     socket.send_fds(ours, [b"unasked"], [0, 1, 2])
     loop.run()
     assert receiver.heard == [(b"unasked", None)]
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 def test_a_slow_peer_gets_everything_in_order_and_later() -> None:
@@ -180,13 +181,13 @@ def test_a_socket_that_was_closed_while_it_waited_is_not_replaced_by_its_success
 def test_no_more_than_one_descriptor_is_taken() -> None:
     loop, (ours, theirs) = Loop(), packet_pair()
     receiver = End(loop, theirs, take_fds=True)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     socket.send_fds(ours, [b"two"], [0, 1])
     loop.run()
     ((_, fd),) = receiver.heard
     assert fd is not None
     os.close(fd)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("most_per_event", [1, 32])

@@ -18,6 +18,7 @@ from puregss.system.claims_dir import DirectoryStore
 from puregss.transfer.domain import Domain
 from puregss.transfer.minor import TransferMinor
 from puregss.transfer.token import encode_name
+from tests.descriptors import open_descriptors
 from tests.transfer.fakes import RECORD, FakeClock, FakeContext
 
 SECRET = bytes(range(32))
@@ -235,17 +236,14 @@ def test_no_token_outlives_a_restart_though_its_claim_does(folder: Path) -> None
 
 
 def test_no_descriptor_leaks(store: DirectoryStore, folder: Path) -> None:
-    def count() -> int:
-        return len(os.listdir("/proc/self/fd"))
-
-    before = count()
+    before = open_descriptors()
     for _ in range(5):
         folder.rmdir()
         store.place()
         store.sweep(0, TAG)
         list(store.outstanding())
         DirectoryStore(str(folder)).place()
-    assert count() == before
+    assert open_descriptors() == before
 
 
 def test_threads_that_find_the_folder_gone_open_it_once(store: DirectoryStore, folder: Path) -> None:

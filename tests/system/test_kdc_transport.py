@@ -23,6 +23,7 @@ from puregss.system.kdc_transport import KDC_UNREACH, REALM_UNKNOWN, KdcFinder, 
 from puregss.system.kdc_transport_async import AsyncTransport
 from puregss.system.kdc_transport_blocking import BlockingTransport
 from puregss.system.kdc_transport_dns import SrvRecord
+from tests.descriptors import open_descriptors
 
 REALM = "EXAMPLE.TEST"
 TOO_BIG = encode_krb_error(KrbError(52, 1, 0, tgs_principal(REALM)))
@@ -280,7 +281,7 @@ def test_cancelling_closes_the_socket(tmp_path: Path) -> None:
         await asyncio.wait_for(AsyncTransport(settings).exchange(KdcRequest(REALM, b"it")), 0.05)
 
     with kdc(lambda octets: None, lambda octets: None) as port:
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_descriptors()
         with pytest.raises(TimeoutError):
             asyncio.run(impatient(config(tmp_path, f"127.0.0.1:{port}")))
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert open_descriptors() == before

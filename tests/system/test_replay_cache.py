@@ -19,6 +19,7 @@ from puregss.system import replay_cache
 from puregss.system.replay_cache import FileReplayCache, replay_cache_from_environment
 from puregss.system.siphash import SipHash24, in_lanes, siphash24
 from puregss.system.world import SystemWorld
+from tests.descriptors import open_descriptors
 
 both_hashes = pytest.mark.parametrize(
     "hashes", list(dict.fromkeys((in_lanes, siphash24))), ids=lambda hashes: hashes.__name__
@@ -175,10 +176,10 @@ def test_a_removed_file_is_made_anew(tmp_path: Path) -> None:
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     cache = cache_at(tmp_path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     for number in range(10):
         cache.store(mac_of(number % 5), NOW, NOW) if number < 5 else refused(cache, mac_of(number % 5))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 # Hostile surroundings
