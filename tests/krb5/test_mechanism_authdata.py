@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from puregss.krb5.mechanism_authdata import channel_aware, negotiate_enctype, offer_enctypes
+from puregss.krb5.mechanism_authdata import _remembered, channel_aware, negotiate_enctype, offer_enctypes
 from puregss.krb5.messages.fields import AuthorizationData
 from puregss.krb5.messages.ticket import AD_IF_RELEVANT, decode_authorization_data, encode_authorization_data
 
@@ -73,3 +73,10 @@ def test_awareness_may_stand_by_itself_or_not_at_all() -> None:
     assert channel_aware(((143, b"\x00\x40\x00\x00"),))
     assert not channel_aware(())
     assert not channel_aware(((AD_IF_RELEVANT, b"\x30\x03junk"),))
+
+
+@pytest.mark.parametrize("elements", [((1, bytes(300)),), ((1, b""),) * 300], ids=["long", "many"])
+def test_a_stranger_cannot_fill_memory_with_elements(elements: AuthorizationData) -> None:
+    before = _remembered.cache_info().currsize
+    assert negotiate_enctype(elements, 18) == 18
+    assert _remembered.cache_info().currsize == before

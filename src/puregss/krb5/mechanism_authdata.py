@@ -16,6 +16,7 @@ _ETYPE_NEGOTIATION: Final = 129
 _KERB_AP_OPTIONS: Final = 143
 _CHANNEL_AWARE: Final = 0x4000
 _LONGEST_REMEMBERED: Final = 256
+_ELEMENT_SIZE: Final = 8
 
 
 @sequence
@@ -65,7 +66,7 @@ class _Told(NamedTuple):
 
 
 def _told(elements: AuthorizationData) -> _Told:
-    size = sum([len(octets) for _, octets in elements])
+    size = sum([_ELEMENT_SIZE + len(octets) for _, octets in elements])  # of elements of nothing there may be thousands
     return _remembered(elements) if size <= _LONGEST_REMEMBERED else _read(elements)
 
 
