@@ -12,7 +12,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from puregss.acceptor.framing import DataContext
 from puregss.acceptor.handoff import (
     MAX_DATAGRAM,
     Acknowledged,
@@ -32,7 +31,7 @@ from tests.acceptor.fakes import FakeContext
 def make_importer(key: bytes) -> Importer:
     receiver = ChannelReceiver(key, SystemClock())
 
-    def importer(token: bytes) -> DataContext:
+    def importer(token: bytes) -> FakeContext:
         deaf = os.environ.get("FAKE_WORKER_DEAF", "")
         while deaf and os.path.exists(deaf):
             time.sleep(0.01)

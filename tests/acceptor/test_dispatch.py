@@ -14,15 +14,14 @@ from puregss.acceptor.events import Counters
 from puregss.acceptor.framing_length import LengthFraming
 from puregss.acceptor.handoff import Acknowledged, HandOff, Refused, decode_datagram
 from puregss.acceptor.loop import Loop
-from puregss.acceptor.peer import Peer
+from puregss.acceptor.peer import peer_of
 from puregss.acceptor.settings import Settings
 from puregss.acceptor.supervisor import WorkerProcess
-from puregss.base.flags import RequirementFlag
 from puregss.system.clock import SystemClock
 from puregss.transfer.channel import ChannelSender
 from tests.acceptor.fakes import FakeContext, reclaim
 
-PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.mutual_authentication, "unix", 1)
+PEER = peer_of(FakeContext("alice"), "unix", 1)
 
 
 class Office:

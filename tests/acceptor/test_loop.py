@@ -56,6 +56,22 @@ def test_ticks_come_about_in_time_and_each_round_ends_with_its_hook() -> None:
     loop.close()
 
 
+def test_what_is_to_come_once_comes_once() -> None:
+    loop, calls = Loop(), []
+
+    def call() -> None:
+        calls.append("second")
+        loop.after(0.01, lambda: calls.append("third"))
+
+    loop.after(0.02, lambda: calls.append("first"))
+    loop.after(0.01, call)
+    loop.every(0.2, loop.stop)
+    loop.run()
+    assert calls[0] == "second"
+    assert sorted(calls) == ["first", "second", "third"]
+    loop.close()
+
+
 def test_what_one_event_forgets_is_not_called_in_the_same_round() -> None:
     loop, calls = Loop(), []
     pipes = [os.pipe() for _ in range(2)]

@@ -6,13 +6,12 @@ from puregss.acceptor.framing_gss_sample import Flag, GssSampleFraming
 from puregss.acceptor.framing_gss_sample import encode_frame as sample_frame
 from puregss.acceptor.framing_length import LengthFraming, encode_frame
 from puregss.acceptor.handlers import Handler, echo
-from puregss.acceptor.peer import Peer
+from puregss.acceptor.peer import Peer, peer_of
 from puregss.acceptor.session import HandlerError, Session, reason_of
 from puregss.base.errors import InvalidTokenError, MissingContextError
-from puregss.base.flags import RequirementFlag
 from tests.acceptor.fakes import FakeContext
 
-PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.integrity, "127.0.0.1:1", 1)
+PEER = peer_of(FakeContext("alice"), "127.0.0.1:1", 1)
 
 
 def session(handler: Handler = echo, *, sample: bool = False) -> Session:

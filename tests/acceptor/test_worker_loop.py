@@ -12,6 +12,7 @@ from puregss.acceptor.handoff import (
     Acknowledged,
     Closed,
     Data,
+    Drain,
     HandOff,
     Message,
     Start,
@@ -20,11 +21,9 @@ from puregss.acceptor.handoff import (
 )
 from puregss.acceptor.packets import packet_pair
 from puregss.acceptor.peer import Peer
-from puregss.acceptor.worker_loop import Worker
-from puregss.base.flags import RequirementFlag
+from puregss.acceptor.worker_loop import PATIENCE, Worker
 from tests.acceptor.fakes import FakeContext
 
-PEER = Peer("alice", "service", "1.2", "toy", RequirementFlag.mutual_authentication, "unix", 1)
 KEY = b"\0"
 QUESTION = b"\0\0\0\5hello"
 """In the length framing, and as the toy mechanism with KEY protects it."""
@@ -38,12 +37,12 @@ def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket
     """A worker in this process, and the front's end of its channel."""
     front, end = packet_pair()
     front.setblocking(False)
-    start = Start(b"", "", "length", 1000, idle_timeout, "")
+    start = Start(b"", 1, "", "length", 1000, idle_timeout, "")
     return Worker(end, start, handler, lambda token: FakeContext("alice", token)), front
 
 
 def hand_over(front: socket.socket, number: int, leftover: bytes = b"", client: socket.socket | None = None) -> None:
-    datagram = encode_message(HandOff(number, KEY, leftover, PEER, relayed=client is None))
+    datagram = encode_message(HandOff(number, KEY, leftover, "unix", relayed=client is None))
     socket.send_fds(front, [datagram], [] if client is None else [client.fileno()])
 
 
@@ -119,3 +118,46 @@ def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
         clock += seconds
         run_one_round(worker)
         assert told(front) == closed
+
+
+def test_the_news_of_an_orderly_end_goes_with_the_next_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or after PATIENCE: the front is not woken for each."""
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    worker, front = employ(echo)
+    for number in (1, 2):
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        hand_over(front, number, client=theirs)
+        run_one_round(worker)
+        news = [Closed(number - 1)] if number > 1 else []
+        assert decode_datagram(front.recv(MAX_DATAGRAM)) == [*news, Acknowledged(number)]
+        ours.close()
+        run_one_round(worker)
+        assert told(front) == []
+    clock += PATIENCE
+    run_one_round(worker)
+    assert told(front) == [Closed(2)]
+
+
+def test_what_is_no_orderly_end_is_told_at_once() -> None:
+    worker, front = employ(echo)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    hand_over(front, 1, client=theirs)
+    run_one_round(worker)
+    ours.send(b"\0\0\0\6FORGED")
+    run_one_round(worker)
+    assert told(front) == [Acknowledged(1), Closed(1, "A token was invalid: forged")]
+
+
+def test_a_worker_tells_all_ends_before_it_leaves() -> None:
+    worker, front = employ(echo)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    hand_over(front, 1, client=theirs)
+    front.send(encode_message(Drain(60.0)))
+    run_one_round(worker)
+    ours.close()
+    worker.loop.run()
+    assert told(front) == [Acknowledged(1), Closed(1)]

@@ -106,7 +106,7 @@ def test_a_context_too_large_for_a_hand_off_is_refused_before_it_reaches_a_worke
         (worker,) = service.worker_pids
         bystander = service.connect().hello("bystander")
         large = service.connect()
-        large.send(b"HELLO %b quiet" % (b"m" * 150_000))
+        large.send(b"HELLO %b quiet" % (b"m" * 200_000))
         eventually(lambda: service.count(What.REFUSED) == 1)
         assert large.receive() == b""
         assert large.receive() is None

@@ -8,9 +8,8 @@ from typing import Any, Final, Protocol
 
 from puregss.acceptor.framing import Framing
 from puregss.acceptor.loop import READ, WRITE, Loop
+from puregss.acceptor.peer import Inquired
 from puregss.base.errors import GSSError
-from puregss.base.flags import RequirementFlag
-from puregss.base.oid import OID
 
 log = logging.getLogger(__name__)
 
@@ -19,21 +18,11 @@ LINGER: Final = 2.0
 """Seconds for a refused client to read why: closing with its octets unread would destroy the error token."""
 
 
-class AcceptingContext(Protocol):
+class AcceptingContext(Inquired, Protocol):
     """What the front asks of a context; `SecurityContext` has it."""
 
     @property
     def complete(self) -> bool: ...
-    @property
-    def initiator_name(self) -> object: ...
-    @property
-    def target_name(self) -> object: ...
-    @property
-    def mech(self) -> OID: ...
-    @property
-    def enctype(self) -> str: ...
-    @property
-    def actual_flags(self) -> RequirementFlag: ...
     def step(self, token: bytes) -> bytes | None: ...
     def export(self, domain: Any, ttl: float) -> bytes: ...
     def delete(self) -> None: ...
@@ -80,8 +69,11 @@ class Candidate:
         self.framing, self.context, self.deadline = framing, context, deadline
         self._out = b""
         self._established = self._lingering = False
-        self._watching = READ
-        host.loop.watch(client.fileno(), self._on_event)
+        self._watching = 0
+
+    def begin(self) -> None:
+        """Take what the client has sent by now, and watch for more."""
+        self._on_event(READ)
 
     def _on_event(self, events: int) -> None:
         try:
@@ -99,7 +91,8 @@ class Candidate:
         except OSError as error:
             self.refuse(f"the connection failed: {error.strerror or error}")
         if self._established and not self._out and not self._lingering:
-            self._host.loop.forget(self.socket.fileno())
+            if self._watching:
+                self._host.loop.forget(self.socket.fileno())
             self._host.on_established(self)
         else:
             self._watch()

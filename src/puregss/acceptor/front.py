@@ -15,7 +15,7 @@ from puregss.acceptor.events import Counters, Event, Observer, What
 from puregss.acceptor.framings import FRAMINGS
 from puregss.acceptor.handoff import Acknowledged, Closed, Data, Failed, Message, Ready, Refused
 from puregss.acceptor.loop import Loop
-from puregss.acceptor.peer import Peer
+from puregss.acceptor.peer import Peer, peer_of
 from puregss.acceptor.settings import AcceptorError, Settings
 from puregss.acceptor.supervisor import COMMAND, Supervisor, WorkerProcess
 from puregss.acceptor.wording import plain
@@ -90,6 +90,8 @@ class Front:
         if self._listener.family != socket.AF_UNIX:
             # Accepted sockets inherit it. Answers are written whole; waiting for more to send would only delay them.
             self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # Who connects is to speak first, and is told of when it has (tcp(7)), or a second later.
+            self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
         self._listen(True)
 
     def run(self) -> None:
@@ -187,20 +189,13 @@ class Front:
             return
         framing = self._framing(self._limits.token, False)
         deadline = self.loop.now + self._limits.handshake
-        self._candidates[number] = Candidate(self, number, client, address, framing, context, deadline)
+        self._candidates[number] = candidate = Candidate(self, number, client, address, framing, context, deadline)
+        candidate.begin()
 
     def on_established(self, candidate: Candidate) -> None:
         context, number, address = candidate.context, candidate.number, candidate.address
         del self._candidates[number]
-        peer = Peer(
-            str(context.initiator_name),
-            str(context.target_name),
-            context.mech.dotted,
-            context.enctype,
-            context.actual_flags,
-            address,
-            self._pid,
-        )
+        peer = peer_of(context, address, self._pid)
         self.counters.established += 1
         try:
             refusal = "" if self._authorize(peer) else f"{peer.initiator} is not allowed here"

@@ -17,24 +17,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
-from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
-from puregss.base.flags import RequirementFlag
 
 MAX_DATAGRAM: Final = 192 * 1024
-"""The largest datagram either side sends: token, bytes already read and peer of one hand-off."""
+"""The largest datagram either side sends: token and bytes already read of one hand-off."""
 CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
 _HEADER_SIZE: Final = _HEADER.size
-_START: Final = struct.Struct(">Id4I")
-_HAND_OFF: Final = struct.Struct(">Q?IQII5I")
-_flags_of: Final = lru_cache(64)(RequirementFlag)
-"""Making an enumeration's member is slow, and contexts differ in few of them."""
+_START: Final = struct.Struct(">IIdIII")
+_HAND_OFF: Final = struct.Struct(">Q?II")
 
 
 @dataclass(slots=True)
@@ -42,6 +37,8 @@ class Start:
     """Front to worker, first of all: who you are."""
 
     channel_key: bytes = field(repr=False)
+    front: int
+    """The process that the contexts come from."""
     handler: str
     framing: str
     message_limit: int
@@ -70,7 +67,8 @@ class HandOff:
     token: bytes = field(repr=False)
     leftover: bytes
     """Bytes that the front read from the client behind the last context token."""
-    peer: Peer
+    address: str
+    """`HOST:PORT` of the client: all that the worker does not learn from the context itself."""
     relayed: bool
     """Whether the front keeps the socket; if not, the socket comes with the datagram."""
 
@@ -142,59 +140,49 @@ def decode_datagram(datagram: bytes) -> list[Message]:
 
 
 def _encode_start(message: Start) -> bytes:
-    texts = (message.channel_key.hex(), message.handler, message.framing, message.user)
-    fixed = _START.pack(message.message_limit, message.idle_timeout, *map(len, texts))
-    return fixed + _encode_text("".join(texts))
+    parts = (message.channel_key, *map(_encode_text, (message.handler, message.framing, message.user)))
+    fixed = _START.pack(message.front, message.message_limit, message.idle_timeout, *map(len, parts[:-1]))
+    return b"".join((fixed, *parts))
 
 
 def _decode_start(body: bytes) -> Start:
-    limit, timeout, *lengths = _START.unpack_from(body)
-    key, handler, framing, user = _decode_texts(body[_START.size :], lengths)
-    try:
-        return Start(bytes.fromhex(key), handler, framing, limit, _seconds(timeout), user)
-    except ValueError as error:
-        raise InvalidTokenError("the channel key between front and worker is not written in hexadecimal") from error
+    front, limit, timeout, *sizes = _START.unpack_from(body)
+    key, *texts = _parts(body, _START.size, sizes)
+    handler, framing, user = map(_decode_text, texts)
+    return Start(key, front, handler, framing, limit, _seconds(timeout), user)
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
-    token, leftover, peer = message.token, message.leftover, message.peer
-    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = peer
-    texts = (initiator, acceptor, mechanism, enctype, address)
-    sizes = map(len, (token, leftover, *texts))
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, flags, accepted_by, *sizes)
-    return b"".join((fixed, token, leftover, _encode_text("".join(texts))))
+    token, leftover = message.token, message.leftover
+    fixed = _HAND_OFF.pack(message.connection, message.relayed, len(token), len(leftover))
+    return b"".join((fixed, token, leftover, _encode_text(message.address)))
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, flags, accepted_by, token_size, leftover_size, *lengths = _HAND_OFF.unpack_from(body)
-    leftover_at = _HAND_OFF.size + token_size
-    texts_at = leftover_at + leftover_size
-    if texts_at > len(body):  # a slice there is empty, as texts of no characters are
-        raise InvalidTokenError("the sizes in a hand-off between front and worker run past its end")
-    initiator, acceptor, mechanism, enctype, address = _decode_texts(body[texts_at:], lengths)
-    peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
-    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
+    connection, relayed, *sizes = _HAND_OFF.unpack_from(body)
+    token, leftover, address = _parts(body, _HAND_OFF.size, sizes)
+    return HandOff(connection, token, leftover, _decode_text(address), relayed)
+
+
+def _parts(body: bytes, start: int, sizes: list[int]) -> list[bytes]:
+    """As many octets from `start` on as each size says, and the rest. InvalidTokenError if there are fewer."""
+    parts = []
+    for size in sizes:
+        parts.append(body[start : start + size])
+        start += size
+    if start > len(body):  # slices there are empty
+        raise InvalidTokenError("the sizes in a record between front and worker run past its end")
+    parts.append(body[start:])
+    return parts
 
 
 def _encode_text(text: str) -> bytes:
-    # Principals may hold any octets: surrogateescape carries them through.
+    # Reasons may quote principals, which may hold any octets: surrogateescape carries them through.
     return text.encode("utf-8", "surrogateescape")
 
 
 def _decode_text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
-
-
-def _decode_texts(octets: bytes, lengths: list[int]) -> list[str]:
-    """Texts of so many characters: a name may hold any that could separate them."""
-    text = _decode_text(octets)
-    texts, end = [], 0
-    for length in lengths:
-        start, end = end, end + length
-        texts.append(text[start:end])
-    if end != len(text):
-        raise InvalidTokenError("the texts of a record between front and worker do not have their lengths")
-    return texts
 
 
 def _encode_end(message: Refused | Closed) -> bytes:

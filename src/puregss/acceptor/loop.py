@@ -41,6 +41,8 @@ class Loop:
         self._running = False
         self.now = time.monotonic()
         """The monotonic clock, read once a round: all that one round finds happened at one time."""
+        self.alone = False
+        """Whether the event that is served is the only one of its round: the next round then comes at once."""
         self.after_round: Callable[[], None] | None = None
         """Called once after the events of each round: the place to send what the round collected."""
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -70,6 +72,12 @@ class Loop:
         self._next_tick = 0.0
         self._ticks.append(_Tick(time.monotonic() + seconds, seconds, call))
 
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """Run `call` once, when so many seconds have passed."""
+        tick = _Tick(self.now + seconds, float("inf"), call)
+        self._next_tick = min(self._next_tick, tick.due)
+        self._ticks.append(tick)
+
     def stop(self) -> None:
         """Let `run` return after the round it is in."""
         self.call_soon(self._stop)
@@ -84,6 +92,7 @@ class Loop:
         while self._running:
             ready = self._epoll.poll(max(0.0, self._next_tick - time.monotonic()) if self._ticks else None)
             self.now = time.monotonic()
+            self.alone = len(ready) == 1
             for fd, events in ready:
                 on_event = self._watched.get(fd)
                 if on_event is not None:  # else an event before it in this round forgot it
@@ -99,6 +108,7 @@ class Loop:
             if tick.due <= self.now:
                 tick.due = self.now + tick.seconds
                 tick.call()
+        self._ticks = [tick for tick in self._ticks if tick.due < float("inf")]
         self._next_tick = min((tick.due for tick in self._ticks), default=float("inf"))
 
     def _on_wake(self, events: int) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from puregss.acceptor.framing import DataContext
 from puregss.acceptor.framings import FRAMINGS
@@ -34,6 +34,7 @@ from puregss.acceptor.handoff import (
 )
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.packets import Packets
+from puregss.acceptor.peer import Inquired, peer_of
 from puregss.acceptor.session import Session, reason_of
 from puregss.acceptor.worker_connection import Connection, DirectConnection, RelayedConnection
 from puregss.base.errors import GSSError
@@ -46,13 +47,20 @@ HIGH_WATER: Final = 4 * 1024 * 1024
 MOST_PER_EVENT: Final = 32
 """Datagrams of the front. All clients share its one channel, and each round may serve every one of them, with slow
 handlers: were hand-offs read one a round, the front would take a busy worker that owes acknowledgements for hung."""
+PATIENCE: Final = 0.01
+"""Seconds that the news of an orderly end waits for other news to go with: to the front, each datagram is a waking."""
 
 # A client's socket may be of another family; asking the kernel takes three calls, and octets pass all the same. That it
 # does not block is a property of the connection, which the front has given it.
 _FAMILY: Final = int(socket.AF_INET)
 _TYPE: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
-Importer = Callable[[bytes], DataContext]
+
+class HeldContext(DataContext, Inquired, Protocol):
+    """What the worker asks of a context; `SecurityContext` has it."""
+
+
+Importer = Callable[[bytes], HeldContext]
 """An interprocess token in, the context out; GSSError where it cannot be imported."""
 
 
@@ -65,6 +73,7 @@ class Worker:
         self._framing = FRAMINGS[start.framing]
         self._connections: dict[int, Connection] = {}
         self._outbox = bytearray()
+        self._urgent = self._waiting = False  # whether the outbox leaves with this round, or has a time set
         self._fresh: list[Connection] = []
         self._drain_until = float("inf")
         self._draining = False
@@ -86,25 +95,38 @@ class Worker:
         self._flush()
         self.loop.run()
 
-    def tell(self, message: Message) -> None:
-        """Send to the front when this round is over, in one datagram with whatever else there is to say."""
+    def tell(self, message: Message, *, soon: bool = True) -> None:
+        """Send to the front in one datagram with whatever else there is to say.
+
+        When this round is over, or, if it need not be `soon`, after PATIENCE at the latest.
+        """
         record = encode_message(message)
         if len(self._outbox) + len(record) > MAX_DATAGRAM:
             self._flush()
         self._outbox += record
+        if soon:
+            self._urgent = True
+        elif not self._waiting:
+            self._waiting = True
+            self.loop.after(PATIENCE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._waiting, self._urgent = False, True
 
     def _flush(self) -> None:
         # Until the acknowledgement has left this process the front may reclaim the context for another
         # worker: a connection begins when its acknowledgement is sent, and not before.
+        self._urgent = False
         while self._outbox:
             datagram, self._outbox = self._outbox, bytearray()
             fresh, self._fresh = self._fresh, []
             self._front.send(datagram, on_sent=partial(_begin, fresh) if fresh else None)
 
     def _after_round(self) -> None:
-        if self._outbox:
+        done = self._draining and not self._connections
+        if self._urgent or done:
             self._flush()
-        if self._draining and not self._connections:
+        if done:
             self.loop.stop()
 
     def _on_datagram(self, datagram: bytes, fd: int | None) -> None:
@@ -141,7 +163,8 @@ class Worker:
                 client.close()
             self.tell(Refused(number, reason_of(error)))
             return
-        session = Session(context, self._framing(self._start.message_limit, True), self._handler, message.peer)
+        peer = peer_of(context, message.address, self._start.front)
+        session = Session(context, self._framing(self._start.message_limit, True), self._handler, peer)
         connection: Connection
         if client is None:
             connection = RelayedConnection(number, session, leftover, self.tell, self._closed)
@@ -153,7 +176,7 @@ class Worker:
 
     def _closed(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]
-        self.tell(Closed(connection.number, reason))
+        self.tell(Closed(connection.number, reason), soon=connection.relayed or reason != "")
 
     def _sweep(self) -> None:
         now = self.loop.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from puregss.base.errors import BadQoPError, InvalidTokenError, SupplementaryError
@@ -61,7 +62,7 @@ class MessageCalls:
     @property
     def enctype(self) -> str:
         """The encryption type that protects the messages, such as `aes256-cts-hmac-sha1-96`."""
-        return enctype_name(self._kerberos().dangerous_session_key().enctype).partition(" ")[0]
+        return _spelled(self._kerberos().dangerous_session_key().enctype)
 
     def wrap(self, message: bytes, encrypt: bool, *, qop: int = 0) -> WrapResult:
         """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
@@ -174,6 +175,11 @@ class MessageCalls:
         """
         key = self._kerberos().dangerous_session_key()
         return self.enctype, key.dangerous_material()
+
+
+@lru_cache(maxsize=16)
+def _spelled(enctype: int) -> str:
+    return enctype_name(enctype).partition(" ")[0]
 
 
 def _bad_qop(qop: int) -> BadQoPError:
