@@ -4,7 +4,7 @@
 # Works as root on Debian. Anywhere else it says what is missing and ends well: the tests then say what they could not try.
 set -eu
 
-PACKAGES="procps krb5-kdc krb5-admin-server krb5-user krb5-gss-samples libkrb5-dev gcc python3-dev
+PACKAGES="procps krb5-kdc krb5-admin-server krb5-user krb5-gss-samples libkrb5-dev gcc python3-dev python3-venv
     libgssapi3-heimdal samba-libs redis-server postgresql"
 # These conflict with MIT's programs, so they are unpacked below .peers and never installed.
 UNPACKED="heimdal-clients libkadm5clnt7-heimdal libkadm5srv8-heimdal libhdb9-heimdal libkafs0-heimdal libotp0-heimdal
