@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.hmac import HMAC
 
 from puregss.kcrypto import rfc3961
+from puregss.kcrypto.ciphers import FittingCipher
 from puregss.kcrypto.profile import KC, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import PlaintextMacOpener, PlaintextMacSealer
 
@@ -45,7 +45,7 @@ class AesSha1Profile:
     def prf(self, key: bytes, octets: bytes) -> bytes:
         """16 octets (RFC 3962 §6: the truncated hash, encrypted in a derived key)."""
         (kp,) = self.derive(key, b"prf")
-        return Cipher(self.aes(kp), ECB()).encryptor().update(hashlib.sha1(octets).digest()[:16])
+        return FittingCipher(self.aes(kp), ECB()).encryptor().update(hashlib.sha1(octets).digest()[:16])
 
     def string_to_key(self, password: bytes, salt: bytes, params: bytes | None, minimum: int) -> bytes:
         count = iteration_count(params, _DEFAULT_ITERATIONS, minimum)
