@@ -1,4 +1,4 @@
-"""What the library's `Cipher` keeps of its arguments is all that ours sets."""
+"""What the library's classes keep of their arguments is all that ours sets."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 
-from puregss.kcrypto.ciphers import FittingCipher
+from puregss.kcrypto.ciphers import FittingCipher, keyed
 
 BLOCKS = bytes(range(48))
+
+
+@pytest.mark.parametrize(("algorithm", "size"), [(AES128, 16), (AES256, 32)])
+def test_it_is_the_librarys_algorithm(algorithm: type[AES128 | AES256], size: int) -> None:
+    ours, theirs = keyed(algorithm, BLOCKS[:size]), algorithm(BLOCKS[:size])
+    assert type(ours) is type(theirs)
+    assert vars(ours) == vars(theirs)
 
 
 @pytest.mark.parametrize("algorithm", [AES128(bytes(range(16))), AES256(bytes(range(32)))], ids=lambda a: a.key_size)

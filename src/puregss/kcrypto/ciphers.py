@@ -1,23 +1,30 @@
-"""Cipher objects of `cryptography`, for algorithms and modes that fit each other by construction."""
+"""Cipher objects of `cryptography`, for keys, algorithms and modes that fit each other by construction.
+
+The library asks anew for each object whether they do, through abstract classes: a third of what an object costs, and a
+context takes three in either process. Here a key has the size of its encryption type (`Key` sees to it, and derivation
+gives no other), every cipher has blocks of 16 octets, and the mode is ECB, or CBC from a zero block. What the library
+sets besides, and what it reads, is public: `key`, `algorithm` and `mode`; a test notices if there is more.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.ciphers.modes import Mode
 
 
+def keyed(algorithm: type[AES128 | AES256], key: bytes) -> AES128 | AES256:
+    """`algorithm(key)`, of a key of the right size."""
+    made = algorithm.__new__(algorithm)
+    made.key = key
+    return made
+
+
 class FittingCipher(Cipher[Any]):
-    """A `Cipher` that does not ask whether its mode fits its algorithm.
+    """A `Cipher` of an algorithm and a mode that fit."""
 
-    The library asks anew for each object, through abstract classes: a third of what an object costs, and each context
-    takes three in either process. Here every cipher has blocks of 16 octets, and the mode is ECB or CBC from a zero
-    block; the size of the key is still checked where the algorithm is made. What the library asks for besides,
-    `algorithm` and `mode`, is all that `encryptor` and `decryptor` read: both are public, and a test notices if there
-    is more.
-    """
-
-    def __init__(self, algorithm: CipherAlgorithm, mode: Mode) -> None:  # not super's: see above
+    def __init__(self, algorithm: CipherAlgorithm, mode: Mode) -> None:  # not super's, which asks
         self.algorithm = algorithm
         self.mode = mode
