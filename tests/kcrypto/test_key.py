@@ -307,5 +307,7 @@ def test_expected_usages_are_derived_as_unexpected_ones(enctype: int) -> None:
     key.expect(11, 12)
     assert key.decrypt(11, other.encrypt(11, b"one", os.urandom)) == b"one"
     assert other.decrypt(12, key.encrypt(12, b"two", os.urandom)) == b"two"
+    assert key.bare() is key  # what was expected is gone once it was used
+    assert key.decrypt(11, other.encrypt(11, b"again", os.urandom)) == b"again"
     assert key.decrypt(13, other.encrypt(13, b"three", os.urandom)) == b"three"
     assert key.bare() is not key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from puregss.base.errors import BadNameError
 from puregss.krb5.messages.fields import _remembered_name, _remembered_realm, encode_name, encode_realm
-from puregss.krb5.principal import Principal, PrincipalNameType, _remembered_text, parse_principal, tgs_principal
+from puregss.krb5.principal import Principal, PrincipalNameType, parse_principal, tgs_principal
 from tests.vectors import load
 
 WRITTEN_OTHERWISE = {
@@ -67,17 +68,22 @@ def test_ticket_granting_services() -> None:
     assert not Principal(("krbtgt",), "A").is_tgs
 
 
+def test_the_text_is_made_once_and_changes_nothing() -> None:
+    spelled, other = parse_principal("a/b@R", None), parse_principal("a/b@R", None)
+    assert str(spelled) is str(spelled)
+    assert (spelled, hash(spelled), repr(spelled)) == (other, hash(other), repr(other))
+    assert str(replace(spelled, realm="Q")) == "a/b@Q"
+
+
 @pytest.mark.parametrize(
     "stranger",
     [Principal(("u" * 300,), "R"), Principal(("u",), "R" * 300), Principal(("",) * 300, "R")],
     ids=["component", "realm", "components"],
 )
 def test_a_stranger_cannot_fill_memory_with_long_names(stranger: Principal) -> None:
-    caches = (_remembered_text, _remembered_name)
-    before = [cache.cache_info().currsize for cache in caches]
-    assert parse_principal(str(stranger), None) == stranger
+    names = _remembered_name.cache_info().currsize
     encode_name(stranger)
-    assert [cache.cache_info().currsize for cache in caches] == before
+    assert _remembered_name.cache_info().currsize == names
     realms = _remembered_realm.cache_info().currsize
     encode_realm("R" * 300)
     assert _remembered_realm.cache_info().currsize == realms

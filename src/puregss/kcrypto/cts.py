@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
+from cryptography.hazmat.primitives.ciphers import CipherAlgorithm
 from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from puregss.kcrypto.ciphers import FittingCipher
 
 BLOCK: Final = 16
 ZERO_BLOCK: Final = bytes(BLOCK)
@@ -42,7 +44,7 @@ class CtsEncryptor:
     __slots__ = ("_chain", "_cipher")
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._cipher = Cipher(algorithm, _MODE).encryptor()
+        self._cipher = FittingCipher(algorithm, _MODE).encryptor()
         self._chain = ZERO_BLOCK
 
     def encrypt(self, block: bytes, message: bytes) -> tuple[bytes, bytes, bytes]:
@@ -68,7 +70,7 @@ class CtsDecryptor:
     __slots__ = ("_cipher",)
 
     def __init__(self, algorithm: CipherAlgorithm) -> None:
-        self._cipher = Cipher(algorithm, _MODE).decryptor()
+        self._cipher = FittingCipher(algorithm, _MODE).decryptor()
 
     def decrypt(self, data: bytes, start: int, end: int) -> bytes:
         """Decrypt `data[start:end]`, at least 16 octets.

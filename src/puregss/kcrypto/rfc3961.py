@@ -8,8 +8,10 @@ from math import lcm
 from operator import add
 from struct import Struct
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm
+from cryptography.hazmat.primitives.ciphers import CipherAlgorithm
 from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+from puregss.kcrypto.ciphers import FittingCipher
 
 
 def n_fold(octets: bytes, size: int) -> bytes:
@@ -43,7 +45,7 @@ def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) 
 
     The chains of all constants are encrypted side by side, for a cipher object costs more than what it is used for.
     """
-    encrypt = Cipher(algorithm, _MODE).encryptor().update
+    encrypt = FittingCipher(algorithm, _MODE).encryptor().update
     folded, blocks_of = _folded(constants)
     first = encrypt(folded)
     if size == 16:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from puregss.kcrypto.ciphers import keyed
 from puregss.kcrypto.cts import ZERO_BLOCK
 from puregss.kcrypto.profile import KC, KI, Mac, iteration_count, usage_constant
 from puregss.kcrypto.sealing import CiphertextMacOpener, CiphertextMacSealer
@@ -62,10 +63,10 @@ class AesSha2Profile:
         return mac
 
     def sealer(self, ke: bytes, ki: bytes) -> CiphertextMacSealer:
-        return CiphertextMacSealer(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacSealer(keyed(self.aes, ke), self._integrity_mac(ki), self.checksum_size)
 
     def opener(self, ke: bytes, ki: bytes) -> CiphertextMacOpener:
-        return CiphertextMacOpener(self.aes(ke), self._integrity_mac(ki), self.checksum_size)
+        return CiphertextMacOpener(keyed(self.aes, ke), self._integrity_mac(ki), self.checksum_size)
 
     def checksum_mac(self, key: bytes, usage: int) -> Mac:
         (kc,) = self.derive(key, usage_constant(usage, KC))

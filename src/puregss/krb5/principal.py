@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
 from typing import Final
 
 from puregss.base.errors import BadNameError
@@ -40,10 +39,18 @@ class Principal:
     components: tuple[str, ...]
     realm: str
     name_type: int = field(default=PrincipalNameType.PRINCIPAL, compare=False)
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     def __str__(self) -> str:
-        """The text form with MIT's escapes; `parse_principal` reads it back."""
-        return (_remembered_text if self.is_short else _text_of)(self.components, self.realm)
+        """The text form with MIT's escapes; `parse_principal` reads it back.
+
+        Made once and kept as long as the principal: an acceptor spells the same few for each of its contexts.
+        """
+        text = self._text
+        if not text:
+            text = f"{self.name}@{_escaped(self.realm)}"
+            object.__setattr__(self, "_text", text)  # frozen, but for this: whichever thread is first, it is the same
+        return text
 
     @property
     def name(self) -> str:
@@ -63,14 +70,6 @@ class Principal:
 
 def _escaped(text: str) -> str:
     return text.translate(_ESCAPED)
-
-
-def _text_of(components: tuple[str, ...], realm: str) -> str:
-    return f"{'/'.join(map(_escaped, components))}@{_escaped(realm)}"
-
-
-# An acceptor is asked for by few names, and its clients come again.
-_remembered_text = lru_cache(maxsize=256)(_text_of)
 
 
 def tgs_principal(realm: str, of_realm: str | None = None) -> Principal:
