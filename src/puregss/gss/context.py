@@ -339,7 +339,7 @@ class SecurityContext(MessageCalls):
     @property
     def initiator_name(self) -> Name:
         """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
-        if (known := self._known_so_far("initiator_name")) is not None:
+        if self._live is None and (known := self._known_so_far("initiator_name")) is not None:
             return Name.of_principal(known)
         context = self._kerberos()
         return Name.of_principal(context.initiator_name, context.authdata)
@@ -347,7 +347,7 @@ class SecurityContext(MessageCalls):
     @property
     def target_name(self) -> Name:
         """The acceptor's mechanism name."""
-        if (known := self._known_so_far("acceptor_name")) is not None:
+        if self._live is None and (known := self._known_so_far("acceptor_name")) is not None:
             return Name.of_principal(known)
         return Name.of_principal(self._kerberos().acceptor_name)
 

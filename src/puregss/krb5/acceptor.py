@@ -306,8 +306,8 @@ class Acceptor:
         """Leave one record behind; everything else of the exchange is forgotten."""
         part, flags = request.part, request.flags | _ESTABLISHED
         first = request.authenticator.seq_number or 0
-        recv = SequenceWindow(first, do_replay=flags & _REPLAY != 0, do_sequence=flags & _SEQUENCE != 0)
         # By position: for a class that is called by names Python makes a dict of them first.
+        recv = SequenceWindow(first, 0, 0, flags & _REPLAY != 0, flags & _SEQUENCE != 0)
         record = ContextRecord(
             False,
             flags,

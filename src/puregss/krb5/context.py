@@ -109,12 +109,13 @@ class KerberosContext:
     # Per-message calls
 
     def _protect(self, record: ContextRecord) -> BufferProtection:
+        # By position: for a class that is called by names Python makes a dict of them first.
         self._protection = protection = BufferProtection(
             record.message_key,
-            initiate=record.initiate,
-            acceptor_subkey=record.acceptor_subkey is not None,
-            entropy=self._entropy,
-            dce_style=record.flags & _DCE != 0,
+            record.initiate,
+            record.acceptor_subkey is not None,
+            self._entropy,
+            record.flags & _DCE != 0,
         )
         return protection
 

@@ -81,7 +81,7 @@ class Protection:
     )
 
     def __init__(
-        self, key: Key, *, initiate: bool, acceptor_subkey: bool, entropy: Entropy, dce_style: bool = False
+        self, key: Key, initiate: bool, acceptor_subkey: bool, entropy: Entropy, dce_style: bool = False
     ) -> None:
         self._key = key
         self._dce = dce_style

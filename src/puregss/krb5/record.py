@@ -127,7 +127,10 @@ def encode_record(record: ContextRecord) -> bytes:
         second.dangerous_material() if second else b"",
         starttime, renew_till, bitmap, len(names),
     )  # fmt: skip
-    return b"".join((fixed, names, *_encode_authdata(record.authdata)))
+    octets = [fixed, names]
+    for ad_type, ad_data in record.authdata:
+        octets += (_ELEMENT.pack(ad_type, len(ad_data)), ad_data)
+    return b"".join(octets)
 
 
 def decode_record(data: bytes) -> ContextRecord:
@@ -146,14 +149,14 @@ def decode_record(data: bytes) -> ContextRecord:
     if end > len(data):
         raise InvalidTokenError("the encoded context is cut off")
     acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
+    # By position: for a class that is called by names Python makes a dict of them first.
     recv = SequenceWindow(
         base,
         expected,
         int.from_bytes(bitmap, "big") if bitmap else _unbroken(expected),
-        do_replay=bits & _REPLAY != 0,
-        do_sequence=bits & _SEQUENCE != 0,
+        bits & _REPLAY != 0,
+        bits & _SEQUENCE != 0,
     )
-    # By position: for a class that is called by names Python makes a dict of them first.
     return ContextRecord(
         bits & _INITIATE != 0,
         flags,
@@ -221,8 +224,9 @@ def _encode_text(text: str) -> bytes:
 
 
 def _decode_names(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
-    short = len(octets) <= _LONGEST_REMEMBERED
-    return (_remembered_names if short else _decode_both)(octets, with_initiator_realm)
+    if len(octets) <= _LONGEST_REMEMBERED:
+        return _remembered_names(octets, with_initiator_realm)
+    return _decode_both(octets, with_initiator_realm)
 
 
 def _decode_both(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
@@ -253,10 +257,6 @@ def _decode_principal(octets: bytes, at: int, realm: str | None) -> tuple[Princi
 
 
 # Authorization data
-
-
-def _encode_authdata(elements: tuple[tuple[int, bytes], ...]) -> list[bytes]:
-    return [octet for ad_type, ad_data in elements for octet in (_ELEMENT.pack(ad_type, len(ad_data)), ad_data)]
 
 
 def _decode_authdata(data: bytes, at: int) -> tuple[tuple[int, bytes], ...]:

@@ -33,7 +33,9 @@ class SequenceWindow:
 
     __slots__ = ("base", "bitmap", "do_replay", "do_sequence", "next")
 
-    def __init__(self, base: int, next: int = 0, bitmap: int = 0, *, do_replay: bool, do_sequence: bool) -> None:
+    def __init__(
+        self, base: int, next: int = 0, bitmap: int = 0, do_replay: bool = True, do_sequence: bool = True
+    ) -> None:
         self.base = base
         self.next = next or (ROUND if bitmap else 0)
         self.bitmap = bitmap

@@ -124,10 +124,11 @@ def behind(data: bytes, at: int, constant: bytes) -> int:
 
 def number(octets: bytes) -> int:
     """An INTEGER's contents, from 0 to 2^32 - 1."""
-    size, first = len(octets), octets[0]
-    if first > 0x7F or (not first and size > 1 and octets[1] < 0x80) or size > 5 or (size == 5 and first):
+    value = int.from_bytes(octets, "big")
+    # The octets it takes with its sign: fewer are those of a negative number, more are not strict (X.690 §8.3.2).
+    if value > 0xFFFFFFFF or value.bit_length() // 8 + 1 != len(octets):
         raise Unusual
-    return int.from_bytes(octets, "big")
+    return value
 
 
 SMALL_NUMBERS: Final = {bytes((value,)): value for value in range(0x80)}

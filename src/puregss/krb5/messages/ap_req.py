@@ -37,6 +37,7 @@ from puregss.krb5.messages.usual import (
     find_sealed,
     find_typed_if_there,
     key_if_there,
+    made,
     microseconds,
     sealed,
 )
@@ -151,7 +152,7 @@ _AP_REQS: Final = Places(_find_ap_req)
 
 def _read_ap_req(data: bytes) -> ApReq:
     ap_options, ticket, etype, kvno, cipher = _AP_REQS.fields(data)
-    return ApReq(int.from_bytes(ap_options, "big"), encode_tlv(TICKET, ticket), sealed(etype, kvno, cipher))
+    return made(ApReq, (int.from_bytes(ap_options, "big"), encode_tlv(TICKET, ticket), sealed(etype, kvno, cipher)))
 
 
 def _decode_ap_req(data: bytes) -> ApReq:
@@ -201,14 +202,17 @@ _AUTHENTICATORS: Final = Places(_find_authenticator)
 
 def _read_authenticator(data: bytes) -> Authenticator:
     realm, name, checksum, cusec, ctime, kind, key, seq_number, authdata = _AUTHENTICATORS.fields(data)
-    return Authenticator(
-        principal_of(realm, name),
-        Checksum(0x8003, checksum),
-        microseconds(cusec),
-        time(ctime),
-        key_if_there(kind, key),
-        number(seq_number) if seq_number else None,
-        authorization_data(authdata),
+    return made(
+        Authenticator,
+        (
+            principal_of(realm, name),
+            made(Checksum, (0x8003, checksum)),
+            microseconds(cusec),
+            time(ctime),
+            key_if_there(kind, key),
+            number(seq_number) if seq_number else None,
+            authorization_data(authdata),
+        ),
     )
 
 

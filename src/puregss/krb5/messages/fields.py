@@ -120,8 +120,9 @@ def decode_principal(realm: TLV, name: TLV) -> Principal:
 
 def principal_of(realm: bytes, name: bytes) -> Principal:
     """The same, of the contents of both values. Only short ones are remembered, so a stranger cannot fill memory."""
-    short = len(realm) + len(name) <= LONGEST_REMEMBERED
-    return (_remembered_principal if short else _decode_principal)(realm, name)
+    if len(realm) + len(name) <= LONGEST_REMEMBERED:
+        return _remembered_principal(realm, name)
+    return _decode_principal(realm, name)
 
 
 def _decode_principal(realm: bytes, name: bytes) -> Principal:

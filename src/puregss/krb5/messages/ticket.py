@@ -36,6 +36,7 @@ from puregss.krb5.messages.usual import (
     find_principal,
     find_sealed,
     find_typed,
+    made,
     sealed,
 )
 from puregss.krb5.principal import Principal
@@ -189,7 +190,7 @@ _TICKETS: Final = Places(_find_ticket)
 
 def _read_ticket(data: bytes) -> Ticket:
     realm, name, etype, kvno, cipher = _TICKETS.fields(data)
-    return Ticket(principal_of(realm, name), sealed(etype, kvno, cipher))
+    return made(Ticket, (principal_of(realm, name), sealed(etype, kvno, cipher)))
 
 
 def _decode_ticket(data: bytes) -> Ticket:
@@ -249,17 +250,20 @@ def _read_enc_ticket_part(data: bytes) -> EncTicketPart:
     (
         flags, kind, key, realm, name, tr_type, transited, authtime, starttime, endtime, renew_till, authdata,
     ) = _ENC_TICKET_PARTS.fields(data)  # fmt: skip
-    return EncTicketPart(
-        int.from_bytes(flags, "big"),
-        EncryptionKey(SMALL_NUMBERS[kind], key),
-        principal_of(realm, name),
-        TransitedEncoding(SMALL_NUMBERS[tr_type], transited),
-        time(authtime),
-        time(starttime) if starttime else None,
-        time(endtime),
-        time(renew_till) if renew_till else None,
-        (),
-        authorization_data(authdata),
+    return made(
+        EncTicketPart,
+        (
+            int.from_bytes(flags, "big"),
+            made(EncryptionKey, (SMALL_NUMBERS[kind], key)),
+            principal_of(realm, name),
+            made(TransitedEncoding, (SMALL_NUMBERS[tr_type], transited)),
+            time(authtime),
+            time(starttime) if starttime else None,
+            time(endtime),
+            time(renew_till) if renew_till else None,
+            (),
+            authorization_data(authdata),
+        ),
     )
 
 
