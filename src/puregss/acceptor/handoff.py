@@ -28,7 +28,7 @@ CHUNK: Final = 48 * 1024
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
 _HEADER_SIZE: Final = _HEADER.size
-_START: Final = struct.Struct(">IIdIII")
+_START: Final = struct.Struct(">IId4I")
 _HAND_OFF: Final = struct.Struct(">Q?II")
 
 
@@ -140,16 +140,21 @@ def decode_datagram(datagram: bytes) -> list[Message]:
 
 
 def _encode_start(message: Start) -> bytes:
-    parts = (message.channel_key, *map(_encode_text, (message.handler, message.framing, message.user)))
-    fixed = _START.pack(message.front, message.message_limit, message.idle_timeout, *map(len, parts[:-1]))
+    parts = message.channel_key, *map(_encode_text, (message.handler, message.framing, message.user))
+    fixed = _START.pack(message.front, message.message_limit, message.idle_timeout, *map(len, parts))
     return b"".join((fixed, *parts))
 
 
 def _decode_start(body: bytes) -> Start:
     front, limit, timeout, *sizes = _START.unpack_from(body)
-    key, *texts = _parts(body, _START.size, sizes)
-    handler, framing, user = map(_decode_text, texts)
-    return Start(key, front, handler, framing, limit, _seconds(timeout), user)
+    parts, end = [], _START.size
+    for size in sizes:
+        start, end = end, end + size
+        parts.append(body[start:end])
+    if end != len(body):
+        raise InvalidTokenError("the parts of a start between front and worker do not have their sizes")
+    handler, framing, user = map(_decode_text, parts[1:])
+    return Start(parts[0], front, handler, framing, limit, _seconds(timeout), user)
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
@@ -159,21 +164,13 @@ def _encode_hand_off(message: HandOff) -> bytes:
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, *sizes = _HAND_OFF.unpack_from(body)
-    token, leftover, address = _parts(body, _HAND_OFF.size, sizes)
-    return HandOff(connection, token, leftover, _decode_text(address), relayed)
-
-
-def _parts(body: bytes, start: int, sizes: list[int]) -> list[bytes]:
-    """As many octets from `start` on as each size says, and the rest. InvalidTokenError if there are fewer."""
-    parts = []
-    for size in sizes:
-        parts.append(body[start : start + size])
-        start += size
-    if start > len(body):  # slices there are empty
-        raise InvalidTokenError("the sizes in a record between front and worker run past its end")
-    parts.append(body[start:])
-    return parts
+    connection, relayed, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+    leftover_at = _HAND_OFF.size + token_size
+    address_at = leftover_at + leftover_size
+    if address_at > len(body):  # slices there are empty
+        raise InvalidTokenError("the sizes in a hand-off between front and worker run past its end")
+    address = _decode_text(body[address_at:])
+    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:address_at], address, relayed)
 
 
 def _encode_text(text: str) -> bytes:

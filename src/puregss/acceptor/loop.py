@@ -90,7 +90,10 @@ class Loop:
         self._running = True
         self.now = time.monotonic()
         while self._running:
-            ready = self._epoll.poll(max(0.0, self._next_tick - time.monotonic()) if self._ticks else None)
+            timeout = self._next_tick - time.monotonic() if self._ticks else None
+            if timeout is not None and timeout < 0:  # which would be no end
+                timeout = 0
+            ready = self._epoll.poll(timeout)
             self.now = time.monotonic()
             self.alone = len(ready) == 1
             for fd, events in ready:
