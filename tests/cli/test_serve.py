@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -195,13 +196,11 @@ def test_a_signal_lets_connections_finish(realm: Realm, folder: Path, number: si
 def test_garbage_gets_one_line_and_no_traceback(realm: Realm, folder: Path) -> None:
     with serving(realm, folder, "echo") as server:
         for octets in (b"\0\0\0\7garbage", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\0", b"\xff" * 100_000):
-            with socket.create_connection(server.address, timeout=10) as client:
+            # Refused before everything is sent, a client's end finds the connection gone.
+            with contextlib.suppress(OSError), socket.create_connection(server.address, timeout=10) as client:
                 client.sendall(octets)
                 client.shutdown(socket.SHUT_WR)
-                try:
-                    while client.recv(1000):
-                        pass
-                except ConnectionResetError:
+                while client.recv(1000):
                     pass
         with server.client(RealmWorld(realm, "alice")) as client:
             assert client.ask(b"fine") == b"fine"

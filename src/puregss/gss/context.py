@@ -84,7 +84,7 @@ class SecurityContext(MessageCalls):
         "_world",
     )
 
-    _live: MechanismContext | None
+    _live: KerberosContext | None
     _establishment: Establishment | None
     _stepping: Lock | None
     _delegated: Credentials | None
@@ -237,6 +237,7 @@ class SecurityContext(MessageCalls):
             raise self._no_context()
 
     def _adopt(self, context: MechanismContext) -> None:
+        assert isinstance(context, KerberosContext)  # whose calls go beyond those of every mechanism
         self._live = context
         self._usage = "initiate" if context.locally_initiated else "accept"
         if self._deadline is not None:
@@ -248,7 +249,7 @@ class SecurityContext(MessageCalls):
 
     # The states of a context
 
-    def _context(self) -> MechanismContext:
+    def _context(self) -> KerberosContext:
         """The live mechanism context; MissingContextError in every other state."""
         live = self._live
         if live is None or self._era is not era.current:
@@ -257,17 +258,12 @@ class SecurityContext(MessageCalls):
 
     def _protecting(self) -> KerberosContext:
         """The live mechanism context for a per-message call, which alone may be refused for age."""
-        context = self._kerberos()
+        context = self._context()
         if self._deadline is not None and self._world.clock.now() > self._deadline:
             raise ExpiredContextError(
                 "the context's lifetime is over; establish a new one with a fresh ticket",
                 minor=ContextMinor.LIFETIME_OVER,
             )
-        return context
-
-    def _kerberos(self) -> KerberosContext:
-        context = self._context()
-        assert isinstance(context, KerberosContext)
         return context
 
     def _no_context(self) -> GSSError:
@@ -341,7 +337,7 @@ class SecurityContext(MessageCalls):
         """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
         if self._live is None and (known := self._known_so_far("initiator_name")) is not None:
             return Name.of_principal(known)
-        context = self._kerberos()
+        context = self._context()
         return Name.of_principal(context.initiator_name, context.authdata)
 
     @property
@@ -349,7 +345,7 @@ class SecurityContext(MessageCalls):
         """The acceptor's mechanism name."""
         if self._live is None and (known := self._known_so_far("acceptor_name")) is not None:
             return Name.of_principal(known)
-        return Name.of_principal(self._kerberos().acceptor_name)
+        return Name.of_principal(self._context().acceptor_name)
 
     @property
     def actual_flags(self) -> RequirementFlag:
@@ -360,7 +356,7 @@ class SecurityContext(MessageCalls):
 
     def inquire(self) -> InquireContextResult:
         """All of these at once. MissingContextError until the context can protect messages."""
-        context = self._kerberos()
+        context = self._context()
         return InquireContextResult(
             Name.of_principal(context.initiator_name, context.authdata),
             Name.of_principal(context.acceptor_name),
@@ -425,14 +421,14 @@ class SecurityContext(MessageCalls):
         self._forget(EXPORTED)
         return token
 
-    def _established(self) -> MechanismContext:
+    def _established(self) -> KerberosContext:
         if self._establishment is not None:
             raise OperationUnavailableError(
                 "the context is not established yet; export it when it is complete", minor=ContextMinor.NOT_ESTABLISHED
             )
         return self._context()
 
-    def _exportable(self, include_delegated: bool) -> MechanismContext | WithDelegated:
+    def _exportable(self, include_delegated: bool) -> KerberosContext | WithDelegated:
         context, delegated = self._established(), self._delegated
         if not include_delegated or delegated is None:
             return context

@@ -55,14 +55,14 @@ class MessageCalls:
         """The live mechanism context, for a call that a lifetime may end."""
         raise NotImplementedError
 
-    def _kerberos(self) -> KerberosContext:
+    def _context(self) -> KerberosContext:
         """The live mechanism context."""
         raise NotImplementedError
 
     @property
     def enctype(self) -> str:
         """The encryption type that protects the messages, such as `aes256-cts-hmac-sha1-96`."""
-        return _spelled(self._kerberos().dangerous_session_key().enctype)
+        return _spelled(self._context().dangerous_session_key().enctype)
 
     def wrap(self, message: bytes, encrypt: bool, *, qop: int = 0) -> WrapResult:
         """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
@@ -99,7 +99,7 @@ class MessageCalls:
         """GSS_Wrap_size_limit: the longest message in bytes whose token fits into `desired_output_size`."""
         if qop:
             raise _bad_qop(qop)
-        return self._kerberos().wrap_size_limit(desired_output_size, encrypted)
+        return self._context().wrap_size_limit(desired_output_size, encrypted)
 
     def encrypt(self, message: bytes) -> bytes:
         """`wrap` with confidentiality, the token alone."""
@@ -166,14 +166,14 @@ class MessageCalls:
 
     def pseudo_random(self, length: int, seed: bytes, key: PrfKey = PrfKey.full) -> bytes:
         """GSS_Pseudo_random (RFC 4401, RFC 4402): `length` octets from `seed` that only the two peers can compute."""
-        return self._kerberos().pseudo_random(key, seed, length)
+        return self._context().pseudo_random(key, seed, length)
 
     def dangerous_session_key(self) -> tuple[str, bytes]:
         """The encryption type and the octets of the key that protects the messages.
 
         For protocols that key themselves from the context (SMB, DCE/RPC); whoever has it reads everything.
         """
-        key = self._kerberos().dangerous_session_key()
+        key = self._context().dangerous_session_key()
         return self.enctype, key.dangerous_material()
 
 
