@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from puregss.base.iov import IOVBufferType
     from puregss.base.names import MechType, NameType
     from puregss.base.oid import OID
-    from puregss.gss.context import InquireContextResult, SecurityContext
+    from puregss.gss.context import SecurityContext
     from puregss.gss.credentials import Credentials, InquireCredByMechResult, InquireCredResult, StoreCredResult
     from puregss.gss.display import display_major, display_minor
     from puregss.gss.initial import (
@@ -91,7 +91,6 @@ __all__ = [
     "GSSError",
     "IOVBufferType",
     "IOVResult",
-    "InquireContextResult",
     "InquireCredByMechResult",
     "InquireCredResult",
     "InvalidCredentialsError",
@@ -157,7 +156,6 @@ _HOMES = {
     "GSSError": "base.errors",
     "IOVBufferType": "base.iov",
     "IOVResult": "gss.messages",
-    "InquireContextResult": "gss.context",
     "InquireCredByMechResult": "gss.credentials",
     "InquireCredResult": "gss.credentials",
     "InvalidCredentialsError": "base.errors",

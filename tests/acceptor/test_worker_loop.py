@@ -15,6 +15,7 @@ from puregss.acceptor.handoff import (
     Drain,
     HandOff,
     Message,
+    Refused,
     Start,
     decode_datagram,
     encode_message,
@@ -22,6 +23,7 @@ from puregss.acceptor.handoff import (
 from puregss.acceptor.packets import packet_pair
 from puregss.acceptor.peer import Peer
 from puregss.acceptor.worker_loop import PATIENCE, Worker
+from puregss.base.errors import MissingContextError
 from tests.acceptor.fakes import FakeContext
 
 KEY = b"\0"
@@ -161,3 +163,22 @@ def test_a_worker_tells_all_ends_before_it_leaves() -> None:
     ours.close()
     worker.loop.run()
     assert told(front) == [Acknowledged(1), Closed(1)]
+
+
+def test_a_context_that_tells_nothing_of_itself_is_refused_and_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(context: FakeContext) -> str:
+        raise MissingContextError("gone")
+
+    worker, front = employ(echo)
+    hand_over(front, 1)
+    run_one_round(worker)
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeContext, "initiator_name", property(gone))
+        hand_over(front, 2)
+        run_one_round(worker)
+    front.send(encode_message(Data(1, QUESTION)))
+    run_one_round(worker)
+    acknowledged, refused, answer = told(front)
+    assert (acknowledged, answer) == (Acknowledged(1), Data(1, QUESTION))
+    assert isinstance(refused, Refused)
+    assert refused.connection == 2

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from puregss.acceptor.events import What
+from puregss.acceptor.framing_length import LengthFraming, encode_frame
 from puregss.acceptor.packets import packet_pair
 from puregss.acceptor.settings import Limits, Settings, Topology
 from puregss.acceptor.supervisor import COMMAND
@@ -112,6 +113,16 @@ def test_a_context_too_large_for_a_hand_off_is_refused_before_it_reaches_a_worke
         assert large.receive() is None
         assert bystander.say(b"still here") == b"still here"
         assert service.worker_pids == [worker]
+
+
+def test_who_is_not_let_in_is_sent_away_in_time_though_a_framing_says_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LengthFraming, "encode_refusal", lambda framing, token: encode_frame(b""))
+    settings = Settings(workers=1, limits=Limits(handshake=0.5))
+    with running(settings, authorize=lambda peer: False) as service:
+        client = service.connect().hello()
+        assert client.receive() == b""
+        assert service.front._candidates
+        eventually(lambda: not service.front._candidates)
 
 
 def test_a_worker_that_is_taken_over_has_no_key_of_tokens_sent_before() -> None:

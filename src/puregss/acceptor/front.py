@@ -194,17 +194,17 @@ class Front:
 
     def on_established(self, candidate: Candidate) -> None:
         context, number, address = candidate.context, candidate.number, candidate.address
-        del self._candidates[number]
-        peer = peer_of(context, address, self._pid)
         self.counters.established += 1
         try:
+            peer = peer_of(context, address, self._pid)
             refusal = "" if self._authorize(peer) else f"{peer.initiator} is not allowed here"
         except Exception as error:
-            log.exception("the authorization of %s failed", plain(peer.initiator))
+            log.exception("the authorization of %s failed", address)
             refusal = f"its authorization failed: {type(error).__name__}"
         if refusal:
             candidate.refuse(refusal)
             return
+        del self._candidates[number]
         if self._observe is not None:
             self._observe(Event(What.ESTABLISHED, number, address, peer=peer))
         framing, leftover = candidate.framing, b""

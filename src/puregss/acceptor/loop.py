@@ -41,8 +41,6 @@ class Loop:
         self._running = False
         self.now = time.monotonic()
         """The monotonic clock, read once a round: all that one round finds happened at one time."""
-        self.alone = False
-        """Whether the event that is served is the only one of its round: the next round then comes at once."""
         self.after_round: Callable[[], None] | None = None
         """Called once after the events of each round: the place to send what the round collected."""
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -95,7 +93,6 @@ class Loop:
                 timeout = 0
             ready = self._epoll.poll(timeout)
             self.now = time.monotonic()
-            self.alone = len(ready) == 1
             for fd, events in ready:
                 on_event = self._watched.get(fd)
                 if on_event is not None:  # else an event before it in this round forgot it

@@ -34,8 +34,7 @@ class Packets:
     """One end, watched by a loop. What the peer is too slow to take waits in a queue.
 
     `on_gone` is called once when the other end is closed. At each event up to `most_per_event`
-    datagrams are delivered, so that a channel gets its share beside whatever else the loop watches;
-    one where nothing else is ready.
+    datagrams are delivered, so that a channel gets its share beside whatever else the loop watches.
     Descriptors are taken only where `take_fds` says so; elsewhere the kernel drops what a peer
     attaches. With `high_water`, nothing more is read while more octets than that are queued; only
     one of the two ends may do so, or both would wait for each other.
@@ -110,8 +109,7 @@ class Packets:
             self._receive_some()
 
     def _receive_some(self) -> None:
-        # Nobody else waits for the end of a round with one event, and to look for a second datagram in vain costs more.
-        for _ in range(1 if self._loop.alone else self._most_per_event):
+        for _ in range(self._most_per_event):
             if not self.receive() or not self._watching & READ:
                 return
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import NamedTuple, Protocol
 
 from puregss.base.flags import RequirementFlag
-
-if TYPE_CHECKING:
-    from puregss.gss.context import InquireContextResult
-    from puregss.gss.name import Name
+from puregss.base.oid import OID
 
 
 class Inquired(Protocol):
     """The inquiries of an established context; `SecurityContext` has them."""
 
     @property
+    def initiator_name(self) -> object: ...
+    @property
+    def target_name(self) -> object: ...
+    @property
+    def mech(self) -> OID: ...
+    @property
     def enctype(self) -> str: ...
-    def inquire(self) -> InquireContextResult: ...
+    @property
+    def actual_flags(self) -> RequirementFlag: ...
 
 
-@dataclass(slots=True, eq=False)
-class Peer:
-    """The client at the other end of an established context. Names are spelled when their text is asked for."""
+class Peer(NamedTuple):
+    """The client at the other end of an established context."""
 
-    initiator_name: Name
-    """Its authenticated name, with the attributes that its ticket gives it."""
-    acceptor_name: Name
+    initiator: str
+    """Its authenticated name, a principal with its realm."""
+    acceptor: str
     """The service it asked for."""
     mechanism: str
     """The mechanism's OID, dotted."""
@@ -39,20 +41,9 @@ class Peer:
     accepted_by: int
     """The process that established the context."""
 
-    @property
-    def initiator(self) -> str:
-        """The text of its name: a principal with its realm."""
-        return str(self.initiator_name)
-
-    @property
-    def acceptor(self) -> str:
-        """The text of the service's name."""
-        return str(self.acceptor_name)
-
 
 def peer_of(context: Inquired, address: str, accepted_by: int) -> Peer:
-    """The client of an established context. It outlives the context."""
-    known = context.inquire()
-    return Peer(
-        known.initiator_name, known.target_name, known.mech.dotted, context.enctype, known.flags, address, accepted_by
-    )
+    """The client of an established context. It is text: front and worker keep it for as long as the connection."""
+    initiator, acceptor = str(context.initiator_name), str(context.target_name)
+    mechanism, enctype, flags = context.mech.dotted, context.enctype, context.actual_flags
+    return Peer(initiator, acceptor, mechanism, enctype, flags, address, accepted_by)

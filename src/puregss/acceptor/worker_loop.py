@@ -158,12 +158,12 @@ class Worker:
             return
         try:
             context = self._import(message.token)
+            peer = peer_of(context, message.address, self._start.front)
         except GSSError as error:
             if client is not None:
                 client.close()
             self.tell(Refused(number, reason_of(error)))
             return
-        peer = peer_of(context, message.address, self._start.front)
         session = Session(context, self._framing(self._start.message_limit, True), self._handler, peer)
         connection: Connection
         if client is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Literal, NamedTuple, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 from puregss.base import era
 from puregss.base.bindings import ChannelBindings
@@ -40,18 +40,6 @@ DEFAULT_FLAGS = (
     RequirementFlag.mutual_authentication | RequirementFlag.replay_detection | RequirementFlag.out_of_sequence_detection
 )
 LIFETIME_SKEW = 300.0  # seconds that clocks may differ, where lifetimes are enforced (RFC 4120 §8.2)
-
-
-class InquireContextResult(NamedTuple):
-    """GSS_Inquire_context (RFC 2743 §2.2.6). `lifetime` is in whole seconds, 0 when expired."""
-
-    initiator_name: Name
-    target_name: Name
-    lifetime: int
-    mech: OID
-    flags: RequirementFlag
-    locally_initiated: bool
-    complete: bool
 
 
 class SecurityContext(MessageCalls):
@@ -327,9 +315,7 @@ class SecurityContext(MessageCalls):
     def lifetime(self) -> int:
         """GSS_Context_time (RFC 2743 §2.2.5): whole seconds left, 0 when expired."""
         known = self._known_so_far("expiry")
-        return self._left(self._context().expiry if known is None else known)
-
-    def _left(self, expiry: float) -> int:
+        expiry = self._context().expiry if known is None else known
         return max(0, int(expiry - self._world.clock.now()))
 
     @property
@@ -353,19 +339,6 @@ class SecurityContext(MessageCalls):
         if self._live is None and self._establishment is not None:
             return RequirementFlag(self._known_so_far("flags") or 0)
         return self._context().flags
-
-    def inquire(self) -> InquireContextResult:
-        """All of these at once. MissingContextError until the context can protect messages."""
-        context = self._context()
-        return InquireContextResult(
-            Name.of_principal(context.initiator_name, context.authdata),
-            Name.of_principal(context.acceptor_name),
-            self._left(context.expiry),
-            MechType.kerberos,
-            context.flags,
-            context.locally_initiated,
-            self._establishment is None,
-        )
 
     @property
     def delegated_creds(self) -> Credentials | None:
