@@ -176,7 +176,10 @@ class SecurityContext(MessageCalls):
         """
         establishment, stepping = self._begin_step()
         try:
-            answer = run(establishment.step(_copied(token)), self._world.exchange)
+            if isinstance(establishment, Acceptor):  # which asks nothing of the world
+                answer = establishment.accept(_copied(token))
+            else:
+                answer = run(establishment.step(_copied(token)), self._world.exchange)
             self._settle(establishment)
         except BaseException as error:
             self._abandon(error)

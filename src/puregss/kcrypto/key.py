@@ -73,7 +73,7 @@ class Key:
                 f"a key of the encryption type {enctype_name(enctype)} has {len(material)} octets; "
                 f"{profile.key_size} are right"
             )
-        self._material = bytes(material)
+        self._material = material if type(material) is bytes else bytes(material)
         self._kept: dict[int, Any] = _NOTHING
 
     @property

@@ -167,11 +167,15 @@ class Acceptor:
         self._authenticator: Authenticator | None = None  # while a step runs, for the error token
 
     def step(self, token: bytes | None) -> Steps:
-        """Take a token of the initiator; returns the token to send, or None. Never yields.
+        """`accept` as an exchange, which never yields."""
+        yield from ()
+        return self.accept(token)
+
+    def accept(self, token: bytes | None) -> bytes | None:
+        """Take a token of the initiator; returns the token to send, or None.
 
         On GSSError, `token` of the error is a KRB-ERROR for the initiator.
         """
-        yield from ()
         if self.complete:
             raise GSSError("the context is established already; it takes no more context tokens")
         try:
