@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+NEVER: Final = float("inf")
 READ: Final = select.EPOLLIN
 WRITE: Final = select.EPOLLOUT
 
@@ -37,10 +38,12 @@ class Loop:
         self._watched: dict[int, OnEvent] = {}
         self._soon: deque[Callable[[], None]] = deque()
         self._ticks: list[_Tick] = []
-        self._next_tick = 0.0
+        self._next_tick = NEVER
         self._running = False
         self.now = time.monotonic()
         """The monotonic clock, read once a round: all that one round finds happened at one time."""
+        self.wake_by = NEVER
+        """When the next round comes at the latest, though nothing happens: for `after_round`, which looks at `now`."""
         self.after_round: Callable[[], None] | None = None
         """Called once after the events of each round: the place to send what the round collected."""
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -70,12 +73,6 @@ class Loop:
         self._next_tick = 0.0
         self._ticks.append(_Tick(time.monotonic() + seconds, seconds, call))
 
-    def after(self, seconds: float, call: Callable[[], None]) -> None:
-        """Run `call` once, when so many seconds have passed."""
-        tick = _Tick(self.now + seconds, float("inf"), call)
-        self._next_tick = min(self._next_tick, tick.due)
-        self._ticks.append(tick)
-
     def stop(self) -> None:
         """Let `run` return after the round it is in."""
         self.call_soon(self._stop)
@@ -88,10 +85,9 @@ class Loop:
         self._running = True
         self.now = time.monotonic()
         while self._running:
-            timeout = self._next_tick - time.monotonic() if self._ticks else None
-            if timeout is not None and timeout < 0:  # which would be no end
-                timeout = 0
-            ready = self._epoll.poll(timeout)
+            until = self._next_tick if self._next_tick < self.wake_by else self.wake_by
+            timeout = until - time.monotonic()
+            ready = self._epoll.poll(None if until == NEVER else timeout if timeout > 0 else 0)
             self.now = time.monotonic()
             for fd, events in ready:
                 on_event = self._watched.get(fd)
@@ -108,8 +104,7 @@ class Loop:
             if tick.due <= self.now:
                 tick.due = self.now + tick.seconds
                 tick.call()
-        self._ticks = [tick for tick in self._ticks if tick.due < float("inf")]
-        self._next_tick = min((tick.due for tick in self._ticks), default=float("inf"))
+        self._next_tick = min(tick.due for tick in self._ticks)
 
     def _on_wake(self, events: int) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -32,7 +32,7 @@ from puregss.acceptor.handoff import (
     decode_datagram,
     encode_message,
 )
-from puregss.acceptor.loop import Loop
+from puregss.acceptor.loop import NEVER, Loop
 from puregss.acceptor.packets import Packets
 from puregss.acceptor.peer import Inquired, peer_of
 from puregss.acceptor.session import Session, reason_of
@@ -73,7 +73,7 @@ class Worker:
         self._framing = FRAMINGS[start.framing]
         self._connections: dict[int, Connection] = {}
         self._outbox = bytearray()
-        self._urgent = self._waiting = False  # whether the outbox leaves with this round, or has a time set
+        self._urgent = False  # whether the outbox leaves with this round; else by `loop.wake_by`
         self._fresh: list[Connection] = []
         self._drain_until = float("inf")
         self._draining = False
@@ -98,7 +98,7 @@ class Worker:
     def tell(self, message: Message, *, soon: bool = True) -> None:
         """Send to the front in one datagram with whatever else there is to say.
 
-        When this round is over, or, if it need not be `soon`, after PATIENCE at the latest.
+        When this round is over, or, if it need not be `soon`, when the round is that finds PATIENCE over.
         """
         record = encode_message(message)
         if len(self._outbox) + len(record) > MAX_DATAGRAM:
@@ -106,17 +106,13 @@ class Worker:
         self._outbox += record
         if soon:
             self._urgent = True
-        elif not self._waiting:
-            self._waiting = True
-            self.loop.after(PATIENCE, self._lose_patience)
-
-    def _lose_patience(self) -> None:
-        self._waiting, self._urgent = False, True
+        elif self.loop.wake_by == NEVER:
+            self.loop.wake_by = self.loop.now + PATIENCE
 
     def _flush(self) -> None:
         # Until the acknowledgement has left this process the front may reclaim the context for another
         # worker: a connection begins when its acknowledgement is sent, and not before.
-        self._urgent = False
+        self._urgent, self.loop.wake_by = False, NEVER
         while self._outbox:
             datagram, self._outbox = self._outbox, bytearray()
             fresh, self._fresh = self._fresh, []
@@ -124,7 +120,7 @@ class Worker:
 
     def _after_round(self) -> None:
         done = self._draining and not self._connections
-        if self._urgent or done:
+        if self._urgent or done or self.loop.now >= self.loop.wake_by:
             self._flush()
         if done:
             self.loop.stop()
