@@ -20,14 +20,20 @@ from puregss.acceptor.handoff import (
     decode_datagram,
     encode_message,
 )
+from puregss.acceptor.peer import peer_of
 from puregss.base.errors import GSSError, InvalidTokenError
+from tests.acceptor.fakes import FakeContext
+
+# Principals may hold octets that are not UTF-8, which reach us as lone surrogates, and names any character at all.
+CONTEXT = FakeContext("al\udcff\0i\r\nce@R")
+PEER = peer_of(CONTEXT, "127.0.0.1:1", 4711)
 
 MESSAGES: list[Message] = [
-    Start(b"k" * 32, 4711, "module:function", "length", 2**31, 1.5, "nobody"),
+    Start(b"k" * 32, "module:function", "length", 2**31, 1.5, "nobody"),
     Ready(),
     Failed("it cannot"),
-    HandOff(2**40, b"token", b"leftover", "127.0.0.1:1", True),
-    HandOff(1, b"token", b"", "unix", False),
+    HandOff(2**40, b"token", b"leftover", PEER, True),
+    HandOff(1, b"token", b"", PEER, False),
     Acknowledged(7),
     # A reason may quote a principal, with octets that are not UTF-8, which reach us as lone surrogates.
     Refused(7, "not al\udcff\0i\r\nce@R"),
@@ -58,7 +64,14 @@ def test_a_cut_or_longer_datagram_is_refused(message: Message) -> None:
 
 @pytest.mark.parametrize("sizes", [(6, 0), (0, 6), (3, 3), (2**32 - 1, 2**32 - 1)])
 def test_a_hand_off_whose_sizes_run_past_its_end_is_refused(sizes: tuple[int, int]) -> None:
-    body = struct.pack(">Q?II", 1, True, *sizes) + b"token"
+    body = struct.pack(">Q?IIII", 1, True, 0, 0, *sizes) + b"token"
+    with pytest.raises(InvalidTokenError):
+        decode_datagram(b"\3" + len(body).to_bytes(4, "big") + body)
+
+
+@pytest.mark.parametrize("texts", [b"", b"a\0b\0c\0d", b"a\0b\0c\0d\0e\0f"])
+def test_a_hand_off_without_five_texts_is_refused(texts: bytes) -> None:
+    body = struct.pack(">Q?IIII", 1, True, 0, 0, 0, 0) + texts
     with pytest.raises(InvalidTokenError):
         decode_datagram(b"\3" + len(body).to_bytes(4, "big") + body)
 

@@ -15,17 +15,16 @@ from puregss.acceptor.handoff import (
     Drain,
     HandOff,
     Message,
-    Refused,
     Start,
     decode_datagram,
     encode_message,
 )
 from puregss.acceptor.packets import packet_pair
-from puregss.acceptor.peer import Peer
+from puregss.acceptor.peer import Peer, peer_of
 from puregss.acceptor.worker_loop import PATIENCE, Worker
-from puregss.base.errors import MissingContextError
 from tests.acceptor.fakes import FakeContext
 
+PEER = peer_of(FakeContext("alice"), "unix", 1)
 KEY = b"\0"
 QUESTION = b"\0\0\0\5hello"
 """In the length framing, and as the toy mechanism with KEY protects it."""
@@ -39,12 +38,12 @@ def employ(handler: Handler, idle_timeout: float = 60.0) -> tuple[Worker, socket
     """A worker in this process, and the front's end of its channel."""
     front, end = packet_pair()
     front.setblocking(False)
-    start = Start(b"", 1, "", "length", 1000, idle_timeout, "")
+    start = Start(b"", "", "length", 1000, idle_timeout, "")
     return Worker(end, start, handler, lambda token: FakeContext("alice", token)), front
 
 
 def hand_over(front: socket.socket, number: int, leftover: bytes = b"", client: socket.socket | None = None) -> None:
-    datagram = encode_message(HandOff(number, KEY, leftover, "unix", relayed=client is None))
+    datagram = encode_message(HandOff(number, KEY, leftover, PEER, relayed=client is None))
     socket.send_fds(front, [datagram], [] if client is None else [client.fileno()])
 
 
@@ -163,22 +162,3 @@ def test_a_worker_tells_all_ends_before_it_leaves() -> None:
     ours.close()
     worker.loop.run()
     assert told(front) == [Acknowledged(1), Closed(1)]
-
-
-def test_a_context_that_tells_nothing_of_itself_is_refused_and_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(context: FakeContext) -> str:
-        raise MissingContextError("gone")
-
-    worker, front = employ(echo)
-    hand_over(front, 1)
-    run_one_round(worker)
-    with monkeypatch.context() as patch:
-        patch.setattr(FakeContext, "initiator_name", property(gone))
-        hand_over(front, 2)
-        run_one_round(worker)
-    front.send(encode_message(Data(1, QUESTION)))
-    run_one_round(worker)
-    acknowledged, refused, answer = told(front)
-    assert (acknowledged, answer) == (Acknowledged(1), Data(1, QUESTION))
-    assert isinstance(refused, Refused)
-    assert refused.connection == 2

@@ -19,7 +19,7 @@ from puregss.acceptor.framing_length import LengthFraming, encode_frame
 from puregss.acceptor.packets import packet_pair
 from puregss.acceptor.settings import Limits, Settings, Topology
 from puregss.acceptor.supervisor import COMMAND
-from puregss.base.errors import MissingCredentialsError
+from puregss.base.errors import MissingContextError, MissingCredentialsError
 from tests.acceptor.fakes import FakeContext
 from tests.acceptor.running import Client, eventually, running
 
@@ -123,6 +123,20 @@ def test_who_is_not_let_in_is_sent_away_in_time_though_a_framing_says_goodbye(mo
         assert client.receive() == b""
         assert service.front._candidates
         eventually(lambda: not service.front._candidates)
+
+
+def test_a_context_that_tells_nothing_of_itself_costs_its_client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(context: FakeContext) -> str:
+        raise MissingContextError("gone")
+
+    with running(Settings(workers=1)) as service:
+        bystander = service.connect().hello("bystander")
+        with monkeypatch.context() as patch:
+            patch.setattr(FakeContext, "initiator_name", property(gone))
+            client = service.connect()
+            client.send(b"HELLO alice K")
+            eventually(lambda: service.count(What.REFUSED) == 1)
+        assert bystander.say(b"still here") == b"still here"
 
 
 def test_a_worker_that_is_taken_over_has_no_key_of_tokens_sent_before() -> None:

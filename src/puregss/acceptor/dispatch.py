@@ -121,7 +121,7 @@ class Dispatcher:
             self._give_up(hand_over, f"its context could not be exported: {error}")
             return
         hand_over.context = None
-        datagram = encode_message(HandOff(number, token, hand_over.leftover, peer.address, self._relay))
+        datagram = encode_message(HandOff(number, token, hand_over.leftover, peer, self._relay))
         if len(datagram) > MAX_DATAGRAM:  # no worker could read it, and it would go from each to the next
             worker.sender.acknowledged(token)
             self._give_up(hand_over, "its context is too large to be handed to a worker")

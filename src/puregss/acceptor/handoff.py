@@ -17,19 +17,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
+from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
+from puregss.base.flags import RequirementFlag
 
 MAX_DATAGRAM: Final = 192 * 1024
-"""The largest datagram either side sends: token and bytes already read of one hand-off."""
+"""The largest datagram either side sends: token, bytes already read and peer of one hand-off."""
 CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
 _ID: Final = struct.Struct(">Q")
 _HEADER: Final = struct.Struct(">BI")
 _HEADER_SIZE: Final = _HEADER.size
-_START: Final = struct.Struct(">IId4I")
-_HAND_OFF: Final = struct.Struct(">Q?II")
+_START: Final = struct.Struct(">Id4I")
+_HAND_OFF: Final = struct.Struct(">Q?IIII")
+_flags_of: Final = lru_cache(64)(RequirementFlag)
+"""Making an enumeration's member is slow, and contexts differ in few of them."""
 
 
 @dataclass(slots=True)
@@ -37,8 +42,6 @@ class Start:
     """Front to worker, first of all: who you are."""
 
     channel_key: bytes = field(repr=False)
-    front: int
-    """The process that the contexts come from."""
     handler: str
     framing: str
     message_limit: int
@@ -67,8 +70,7 @@ class HandOff:
     token: bytes = field(repr=False)
     leftover: bytes
     """Bytes that the front read from the client behind the last context token."""
-    address: str
-    """`HOST:PORT` of the client: all that the worker does not learn from the context itself."""
+    peer: Peer
     relayed: bool
     """Whether the front keeps the socket; if not, the socket comes with the datagram."""
 
@@ -141,12 +143,12 @@ def decode_datagram(datagram: bytes) -> list[Message]:
 
 def _encode_start(message: Start) -> bytes:
     parts = message.channel_key, *map(_encode_text, (message.handler, message.framing, message.user))
-    fixed = _START.pack(message.front, message.message_limit, message.idle_timeout, *map(len, parts))
+    fixed = _START.pack(message.message_limit, message.idle_timeout, *map(len, parts))
     return b"".join((fixed, *parts))
 
 
 def _decode_start(body: bytes) -> Start:
-    front, limit, timeout, *sizes = _START.unpack_from(body)
+    limit, timeout, *sizes = _START.unpack_from(body)
     parts, end = [], _START.size
     for size in sizes:
         start, end = end, end + size
@@ -154,23 +156,27 @@ def _decode_start(body: bytes) -> Start:
     if end != len(body):
         raise InvalidTokenError("the parts of a start between front and worker do not have their sizes")
     handler, framing, user = map(_decode_text, parts[1:])
-    return Start(parts[0], front, handler, framing, limit, _seconds(timeout), user)
+    return Start(parts[0], handler, framing, limit, _seconds(timeout), user)
 
 
 def _encode_hand_off(message: HandOff) -> bytes:
     token, leftover = message.token, message.leftover
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, len(token), len(leftover))
-    return b"".join((fixed, token, leftover, _encode_text(message.address)))
+    initiator, acceptor, mechanism, enctype, flags, address, accepted_by = message.peer
+    fixed = _HAND_OFF.pack(message.connection, message.relayed, flags, accepted_by, len(token), len(leftover))
+    texts = "\0".join((initiator, acceptor, mechanism, enctype, address))
+    return b"".join((fixed, token, leftover, _encode_text(texts)))
 
 
 def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+    connection, relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
     leftover_at = _HAND_OFF.size + token_size
-    address_at = leftover_at + leftover_size
-    if address_at > len(body):  # slices there are empty
-        raise InvalidTokenError("the sizes in a hand-off between front and worker run past its end")
-    address = _decode_text(body[address_at:])
-    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:address_at], address, relayed)
+    texts_at = leftover_at + leftover_size
+    texts = _decode_text(body[texts_at:]).split("\0")
+    if texts_at > len(body) or len(texts) != 5:  # a slice behind the end is empty
+        raise InvalidTokenError("the parts of a hand-off between front and worker do not have their sizes")
+    initiator, acceptor, mechanism, enctype, address = texts
+    peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
+    return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
 
 
 def _encode_text(text: str) -> bytes:

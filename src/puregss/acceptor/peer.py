@@ -24,7 +24,7 @@ class Inquired(Protocol):
 
 
 class Peer(NamedTuple):
-    """The client at the other end of an established context."""
+    """The client at the other end of an established context. No text holds a NUL: names spell it `\\0`."""
 
     initiator: str
     """Its authenticated name, a principal with its realm."""
@@ -45,5 +45,12 @@ class Peer(NamedTuple):
 def peer_of(context: Inquired, address: str, accepted_by: int) -> Peer:
     """The client of an established context. It is text: front and worker keep it for as long as the connection."""
     initiator, acceptor = str(context.initiator_name), str(context.target_name)
-    mechanism, enctype, flags = context.mech.dotted, context.enctype, context.actual_flags
-    return Peer(initiator, acceptor, mechanism, enctype, flags, address, accepted_by)
+    return Peer(
+        initiator.replace("\0", "\\0"),
+        acceptor.replace("\0", "\\0"),
+        context.mech.dotted,
+        context.enctype,
+        context.actual_flags,
+        address,
+        accepted_by,
+    )

@@ -110,9 +110,7 @@ class Supervisor:
             self._loop, ours, partial(self._on_datagram, worker), partial(self._on_silence, worker), most_per_event=1
         )
         settings, limits = self._settings, self._settings.limits
-        worker.send(
-            Start(key, os.getpid(), settings.handler, settings.framing, limits.message, limits.idle, settings.user)
-        )
+        worker.send(Start(key, settings.handler, settings.framing, limits.message, limits.idle, settings.user))
         self._loop.watch(worker.pidfd, lambda _: self._bury(worker))
         self.workers.append(worker)
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from puregss.acceptor.framing import DataContext
 from puregss.acceptor.framings import FRAMINGS
@@ -34,7 +34,6 @@ from puregss.acceptor.handoff import (
 )
 from puregss.acceptor.loop import NEVER, Loop
 from puregss.acceptor.packets import Packets
-from puregss.acceptor.peer import Inquired, peer_of
 from puregss.acceptor.session import Session, reason_of
 from puregss.acceptor.worker_connection import Connection, DirectConnection, RelayedConnection
 from puregss.base.errors import GSSError
@@ -55,12 +54,7 @@ PATIENCE: Final = 0.01
 _FAMILY: Final = int(socket.AF_INET)
 _TYPE: Final = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
 
-
-class HeldContext(DataContext, Inquired, Protocol):
-    """What the worker asks of a context; `SecurityContext` has it."""
-
-
-Importer = Callable[[bytes], HeldContext]
+Importer = Callable[[bytes], DataContext]
 """An interprocess token in, the context out; GSSError where it cannot be imported."""
 
 
@@ -154,13 +148,12 @@ class Worker:
             return
         try:
             context = self._import(message.token)
-            peer = peer_of(context, message.address, self._start.front)
         except GSSError as error:
             if client is not None:
                 client.close()
             self.tell(Refused(number, reason_of(error)))
             return
-        session = Session(context, self._framing(self._start.message_limit, True), self._handler, peer)
+        session = Session(context, self._framing(self._start.message_limit, True), self._handler, message.peer)
         connection: Connection
         if client is None:
             connection = RelayedConnection(number, session, leftover, self.tell, self._closed)
