@@ -21,7 +21,7 @@ class What(Enum):
     RECLAIMED = "reclaimed"
     """The worker died first; the context is the front's again, for another worker."""
     LOST = "lost"
-    """The worker that held the context died, and the connection with it."""
+    """The worker that held the context died, and the connection with it; it may have ended some 10 ms before."""
     CLOSED = "closed"
     """The worker reports an end; the detail is empty for an orderly one."""
     REFUSED = "refused"
