@@ -197,9 +197,13 @@ class Front:
         self.counters.established += 1
         try:
             peer = peer_of(context, address, self._pid)
+        except GSSError as error:
+            candidate.refuse(f"its context tells nothing of it: {error}")
+            return
+        try:
             refusal = "" if self._authorize(peer) else f"{peer.initiator} is not allowed here"
         except Exception as error:
-            log.exception("the authorization of %s failed", address)
+            log.exception("the authorization of %s failed", plain(peer.initiator))
             refusal = f"its authorization failed: {type(error).__name__}"
         if refusal:
             candidate.refuse(refusal)
