@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.driver import Result, summarize
+from bench.pairs import forget_replays
 from tests.interop.servers import free_port, running
 
 CLIENTS = 2
 CONNECTIONS = 500  # each client, each round
-ROUNDS = 5
+ROUNDS = 9
 _TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # microseconds
 
 
@@ -44,6 +45,7 @@ def _samples(service: str, workers: int) -> np.ndarray[tuple[int, int], np.dtype
             running(commands[1], ports[1], os.environ, log) as theirs,
         ):
             pids, samples = (ours.pid, theirs.pid), np.empty((ROUNDS, 2))
+            forget_replays()
             for port in ports:
                 _load(port, service, 20)
             for number in range(ROUNDS):
