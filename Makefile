@@ -52,7 +52,7 @@ $(VENV)/dev.stamp: pyproject.toml $(VENV)/made.stamp
 # The other side is Debian's C library, so Python is Debian's too where it will do: a benchmark compares what people run.
 $(BENCH)/made.stamp: pyproject.toml
 	@tools/peers.sh
-	@[ $(origin PYTHON) = file ] && /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' && \
+	@[ "$(origin PYTHON)" = file ] && /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' && \
 	    /usr/bin/python3 -m venv $(BENCH) || $(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable '.[bench]' 'gssapi>=1.8'
 	@touch $@

@@ -10,8 +10,7 @@ import sys
 
 from puregss.acceptor.worker_loop import Importer, serve
 from puregss.gss import world as worlds
-from puregss.gss.contents import restorer
-from puregss.gss.context import SecurityContext
+from puregss.gss.transfer import import_context
 from puregss.system.clock import SystemClock
 from puregss.transfer.channel import ChannelReceiver
 
@@ -19,8 +18,7 @@ from puregss.transfer.channel import ChannelReceiver
 def channel_importer(key: bytes) -> Importer:
     """Imports what the front seals for this worker."""
     receiver, world = ChannelReceiver(key, SystemClock()), worlds.default()
-    restore = restorer(world)
-    return lambda token: SecurityContext.of_restored(receiver.import_(token, restore), world)
+    return lambda token: import_context(token, receiver, world=world)
 
 
 if __name__ == "__main__":

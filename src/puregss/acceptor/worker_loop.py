@@ -69,7 +69,7 @@ class Worker:
         self._outbox = bytearray()
         self._urgent = False  # whether the outbox leaves with this round; else by `loop.wake_by`
         self._fresh: list[Connection] = []
-        self._drain_until = float("inf")
+        self._drain_until = NEVER
         self._draining = False
         self._front = Packets(
             self.loop,

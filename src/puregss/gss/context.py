@@ -324,7 +324,7 @@ class SecurityContext(MessageCalls):
     @property
     def initiator_name(self) -> Name:
         """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
-        if self._live is None and (known := self._known_so_far("initiator_name")) is not None:
+        if (known := self._known_so_far("initiator_name")) is not None:
             return Name.of_principal(known)
         context = self._context()
         return Name.of_principal(context.initiator_name, context.authdata)
@@ -332,7 +332,7 @@ class SecurityContext(MessageCalls):
     @property
     def target_name(self) -> Name:
         """The acceptor's mechanism name."""
-        if self._live is None and (known := self._known_so_far("acceptor_name")) is not None:
+        if (known := self._known_so_far("acceptor_name")) is not None:
             return Name.of_principal(known)
         return Name.of_principal(self._context().acceptor_name)
 

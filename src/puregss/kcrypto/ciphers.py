@@ -46,5 +46,5 @@ def alike() -> bool:
         return False
 
 
-_ALIKE = True
+_ALIKE = True  # until the first two are made, which tell
 _ALIKE = alike()
