@@ -28,7 +28,8 @@ _RECORD: Final = 16
 _PAIR: Final = 2 * _RECORD
 _MAX_SIZE: Final = (1 << 31) - 1
 _TIMESTAMP: Final = Struct(">I")
-_TWO_RECORDS: Final = Struct(">12sI12sI")
+_TIMES: Final = Struct(f">{_TAG}xI{_TAG}xI")
+"""Of the two records where a tag may stand."""
 _FLOCK: Final = Struct("hhqqi4x")
 _LOCK: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _UNLOCK: Final = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
@@ -123,15 +124,14 @@ class FileReplayCache:
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
             slot = offset + hashed % slots * _RECORD
             records = os.pread(descriptor, _PAIR, slot)
-            last = len(records) < _PAIR
-            tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(_PAIR, b"\0") if last else records)
-            if tag in (tag1, tag2):
+            if tag in records and tag in (records[:_TAG], records[_RECORD : _RECORD + _TAG]):
                 return None
+            last = len(records) < _PAIR
+            time1, time2 = _TIMES.unpack(records.ljust(_PAIR, b"\0") if last else records)
+            if time1 >= expired and time2 >= expired:
+                continue  # both count still, as nearly all do where there is more than one table
             if place is None:
-                if time1 < expired:
-                    place = slot
-                elif time2 < expired:
-                    place = slot + _RECORD
+                place = slot if time1 < expired else slot + _RECORD
             if last or not time1 or not time2:
                 return place
         raise OSError(errno.EFBIG, "it is full")
