@@ -216,3 +216,35 @@ def test_what_one_event_delivers_ends_at_the_high_water_mark() -> None:
     loop.stop()
     loop.run()
     assert heard == [b"first"]
+
+
+@pytest.mark.parametrize(("with_descriptor", "company", "heard_each_round"), [
+    (True, False, [1, 1]),
+    (True, True, [2]),
+    (False, False, [2]),
+])  # fmt: skip
+def test_nothing_is_looked_for_behind_a_descriptor_in_a_round_of_its_own(
+    with_descriptor: bool, company: bool, heard_each_round: list[int]
+) -> None:
+    loop, (ours, theirs), (read, write) = Loop(), packet_pair(), os.pipe()
+    heard: list[int | None] = []
+    rounds: list[int] = []
+
+    def after_round() -> None:
+        rounds.append(len(heard) - sum(rounds))
+        if len(heard) == 2:
+            loop.stop()
+
+    if company:
+        loop.watch(read, lambda events: None)
+        os.write(write, b"!")
+    loop.after_round = after_round
+    Packets(loop, theirs, lambda _, fd: heard.append(fd), loop.stop, most_per_event=32, take_fds=True)
+    for _ in range(2):
+        socket.send_fds(ours, [b"hand-off"], [read] if with_descriptor else [])
+    loop.run()
+    assert rounds[: len(heard_each_round)] == heard_each_round
+    assert [fd is not None for fd in heard] == [with_descriptor] * 2
+    for fd in heard:
+        if fd is not None:
+            os.close(fd)

@@ -42,6 +42,8 @@ class Loop:
         self._running = False
         self.now = time.monotonic()
         """The monotonic clock, read once a round: all that one round finds happened at one time."""
+        self.alone = False
+        """Whether this round found one descriptor only: should it have more, the next round comes at once."""
         self.wake_by = NEVER
         """When the next round comes at the latest, though nothing happens: for `after_round`, which looks at `now`."""
         self.after_round: Callable[[], None] | None = None
@@ -89,6 +91,7 @@ class Loop:
             timeout = until - time.monotonic()
             ready = self._epoll.poll(None if until == NEVER else timeout if timeout > 0 else 0)
             self.now = time.monotonic()
+            self.alone = len(ready) == 1
             for fd, events in ready:
                 on_event = self._watched.get(fd)
                 if on_event is not None:  # else an event before it in this round forgot it

@@ -130,9 +130,10 @@ class Packets:
             self._loop.watch(self._end.fileno(), self._on_event, wanted)
 
     def receive(self) -> bool:
-        """Deliver the next datagram, if one is there; whether there may be more.
+        """Deliver the next datagram, if one is there; whether to look for another.
 
-        One that is longer than any of ours comes cut off, for its reader to refuse.
+        Not behind a descriptor in a round of its own, for hand-offs rarely come in twos, and to look in vain costs
+        more than the next round. A datagram that is longer than any of ours comes cut off, for its reader to refuse.
         """
         if not self._open:
             return False
@@ -156,7 +157,7 @@ class Packets:
             self._on_gone()
             return False
         self._on_datagram(bytes(self._view[:size]), fd)
-        return True
+        return fd is None or not self._loop.alone
 
     def drain(self) -> None:
         """Deliver everything that the peer sent before it went, and the end behind it.
