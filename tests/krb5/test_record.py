@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from puregss.krb5.principal import Principal
 from puregss.krb5.record import (
     ContextRecord,
     _remembered_encoding,
-    _remembered_names,
+    _remembered_facts,
     decode_record,
     encode_record,
 )
@@ -114,7 +115,7 @@ def test_every_flipped_bit_is_noticed_or_meant() -> None:
 
 @given(st.binary(max_size=300))
 def test_noise_ends_in_an_error_or_a_record(noise: bytes) -> None:
-    for data in (noise, b"\2\7\x12\0\0" + noise):
+    for data in (noise, b"\3\7\x12\0\0" + noise):
         try:
             decode_record(data)
         except GSSError:
@@ -134,8 +135,8 @@ def test_altered_records_end_in_an_error_or_a_record(original: ContextRecord, da
 
 def test_another_version_is_unavailable() -> None:
     data = encode_record(full(True))
-    with pytest.raises(OperationUnavailableError, match="written in format 3"):
-        decode_record(b"\3" + data[1:])
+    with pytest.raises(OperationUnavailableError, match="written in format 4"):
+        decode_record(b"\4" + data[1:])
 
 
 def test_an_enctype_we_lack_is_refused() -> None:
@@ -159,9 +160,33 @@ def test_a_record_without_a_session_key_is_refused() -> None:
 )
 def test_long_names_are_not_remembered(long: Principal) -> None:
     """Strangers choose them: what is remembered must have a bound in octets, not only in number."""
-    before = [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_names)]
+    before = [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_facts)]
     assert decode_record(encode_record(record(True, initiator=long))).initiator == long
-    assert before == [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_names)]
+    assert before == [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_facts)]
+
+
+def test_long_authorization_data_is_not_remembered() -> None:
+    before = _remembered_facts.cache_info().currsize
+    assert decode_record(encode_record(record(True, authdata=((1, bytes(600)),)))).authdata == ((1, bytes(600)),)
+    assert _remembered_facts.cache_info().currsize == before
+
+
+def test_what_is_remembered_of_a_ticket_holds_no_key() -> None:
+    """Two contexts of one ticket share what it tells, and have their own keys, numbers and windows."""
+    first, second = full(False), full(False)
+    second.session_key, second.acceptor_subkey, second.send_seq = Key(18, b"s" * 32), Key(18, b"a" * 32), 5
+    second.recv.check(second.recv.base)
+    decoded = [decode_record(encode_record(each)) for each in (first, second)]
+    assert decoded == [first, second]
+    assert decoded[0].initiator is decoded[1].initiator
+    (remembered,) = [
+        each for each in gc.get_referents(_remembered_facts) if type(each) is dict and "__module__" not in each
+    ]
+    octets = b"".join(each for key in remembered for each in key if isinstance(each, bytes))
+    assert first.initiator.realm.encode() in octets
+    for key in (first.session_key, first.initiator_subkey, first.acceptor_subkey, second.session_key):
+        assert key is not None
+        assert key.dangerous_material() not in octets
 
 
 @pytest.mark.parametrize(

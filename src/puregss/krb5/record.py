@@ -17,23 +17,23 @@ from puregss.kcrypto.key import Key, key_size
 from puregss.krb5.principal import Principal
 from puregss.krb5.window import ROUND, WIDTH, SequenceWindow
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 _INITIATE: Final = 0x01
 _REPLAY: Final = 0x02
 _SEQUENCE: Final = 0x04
-_STARTTIME: Final = 0x08  # where it is not the authtime
-_RENEW_TILL: Final = 0x10  # where it is not 0
-_BITMAP: Final = 0x20  # where numbers are missing among the last ones
+_BITMAP: Final = 0x08  # where numbers are missing among the last ones
+_STARTTIME: Final = 0x10  # where it is not the authtime
+_RENEW_TILL: Final = 0x20  # where it is not 0
 _INITIATOR_REALM: Final = 0x40  # where it is not the acceptor's
 _KNOWN_BITS: Final = 0x7F
+_OF_FACTS: Final = _STARTTIME | _RENEW_TILL | _INITIATOR_REALM
 
 _LAYOUT_SIZE: Final = 5
 """An octet each: version, bits, enctypes of session key, initiator's and acceptor's subkey (0: there is none)."""
 
 _ALL: Final = (1 << WIDTH) - 1
 _TIME_SIZE: Final = 5  # signed: the years 1 to 9999 of RFC 4120's KerberosTime do not fit into 32 bits
-_OPTIONAL: Final = ((_STARTTIME, _TIME_SIZE), (_RENEW_TILL, _TIME_SIZE), (_BITMAP, 8))
 _NAME: Final = Struct(">iB")
 _ELEMENT: Final = Struct(">iI")
 _REMEMBERED: Final = 512
@@ -71,9 +71,13 @@ class ContextRecord:
         return self.acceptor_subkey or self.initiator_subkey or self.session_key
 
 
+Facts = tuple[Principal, Principal, int, int, int, int, int, tuple[tuple[int, bytes], ...]]
+"""What the ticket tells: initiator, acceptor, authtime, starttime, endtime, renew_till, ticket flags, authdata."""
+
+
 @lru_cache(maxsize=256)
 def _fields(layout: bytes) -> Struct:
-    """What stands in every record of this layout, in order, and nothing (`0s`) for what it leaves out.
+    """What stands in every record of this layout, in order, before the facts; nothing (`0s`) for what it leaves out.
 
     InvalidTokenError for bits and encryption types we lack, OperationUnavailableError for another version.
     """
@@ -85,13 +89,19 @@ def _fields(layout: bytes) -> Struct:
         raise InvalidTokenError("the encoded context is cut off")
     bits = layout[1]
     if bits & ~_KNOWN_BITS or not layout[2]:
-        raise InvalidTokenError("the encoded context has bits that format 2 does not know, or no session key")
+        raise InvalidTokenError(f"the encoded context has bits that format {_VERSION} lacks, or no session key")
     try:
         keys = [key_size(enctype) if enctype else 0 for enctype in layout[2:]]
     except GSSError as error:
         raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
-    start, renew, bitmap = (size if bits & bit else 0 for bit, size in _OPTIONAL)
-    return Struct(f">{_LAYOUT_SIZE}s II bI bI QQQ {keys[0]}s{keys[1]}s{keys[2]}s {start}s{renew}s{bitmap}s I")
+    return Struct(f">{_LAYOUT_SIZE}sIQQQ{keys[0]}s{keys[1]}s{keys[2]}s{8 if bits & _BITMAP else 0}s")
+
+
+@lru_cache(maxsize=8)
+def _fact_fields(bits: int) -> Struct:
+    """The same of the facts, before names and authorization data: flags, times, and how long the names are."""
+    start, renew = (_TIME_SIZE if bits & bit else 0 for bit in (_STARTTIME, _RENEW_TILL))
+    return Struct(f">IbIbI{start}s{renew}sI")
 
 
 def encode_record(record: ContextRecord) -> bytes:
@@ -117,17 +127,20 @@ def encode_record(record: ContextRecord) -> bytes:
         bits |= _INITIATOR_REALM
     key, first, second = record.session_key, record.initiator_subkey, record.acceptor_subkey
     layout = bytes((_VERSION, bits, key.enctype, first.enctype if first else 0, second.enctype if second else 0))
-    names = _encode_names(acceptor, initiator)
     fixed = _fields(layout).pack(
-        layout, record.flags, record.ticket_flags,
-        record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
-        record.send_seq, recv.base, expected,
+        layout, record.flags, record.send_seq, recv.base, expected,
         key.dangerous_material(),
         first.dangerous_material() if first else b"",
         second.dangerous_material() if second else b"",
-        starttime, renew_till, bitmap, len(names),
+        bitmap,
     )  # fmt: skip
-    octets = [fixed, names]
+    names = _encode_names(acceptor, initiator)
+    facts = _fact_fields(bits & _OF_FACTS).pack(
+        record.ticket_flags,
+        record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
+        starttime, renew_till, len(names),
+    )  # fmt: skip
+    octets = [fixed, facts, names]
     for ad_type, ad_data in record.authdata:
         octets += (_ELEMENT.pack(ad_type, len(ad_data)), ad_data)
     return b"".join(octets)
@@ -139,16 +152,16 @@ def decode_record(data: bytes) -> ContextRecord:
     fields = _fields(layout)
     if len(data) < fields.size:
         raise InvalidTokenError("the encoded context is cut off")
-    (
-        _, flags, ticket_flags, authtime_high, authtime, endtime_high, endtime, send_seq, base, expected,
-        session_key, initiator_subkey, acceptor_subkey, starttime, renew_till, bitmap, size,
-    ) = fields.unpack_from(data)  # fmt: skip
-    authtime |= authtime_high << 32
-    end = fields.size + size
     _, bits, enctype, initiator_enctype, acceptor_enctype = layout
-    if end > len(data):
-        raise InvalidTokenError("the encoded context is cut off")
-    acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
+    (
+        _, flags, send_seq, base, expected, session_key, initiator_subkey, acceptor_subkey, bitmap,
+    ) = fields.unpack_from(data)  # fmt: skip
+    facts = data[fields.size :]
+    # A client's contexts are made with one ticket, again and again: what it tells is decoded once, where it is short.
+    read = _remembered_facts if len(facts) <= _LONGEST_REMEMBERED else _decode_facts
+    (
+        initiator, acceptor, authtime, starttime, endtime, renew_till, ticket_flags, authdata,
+    ) = read(bits & _OF_FACTS, facts)  # fmt: skip
     # By position: for a class that is called by names Python makes a dict of them first.
     recv = SequenceWindow(
         base,
@@ -163,17 +176,42 @@ def decode_record(data: bytes) -> ContextRecord:
         initiator,
         acceptor,
         authtime,
-        _decode_time(starttime) if starttime else authtime,
-        endtime_high << 32 | endtime,
-        _decode_time(renew_till) if renew_till else 0,
+        starttime,
+        endtime,
+        renew_till,
         ticket_flags,
         Key(enctype, session_key),
         Key(initiator_enctype, initiator_subkey) if initiator_enctype else None,
         Key(acceptor_enctype, acceptor_subkey) if acceptor_enctype else None,
         send_seq,
         recv,
+        authdata,
+    )
+
+
+def _decode_facts(bits: int, data: bytes) -> Facts:
+    fields = _fact_fields(bits)
+    if len(data) < fields.size:
+        raise InvalidTokenError("the encoded context is cut off")
+    ticket_flags, authtime_high, authtime, endtime_high, endtime, starttime, renew_till, size = fields.unpack_from(data)
+    authtime |= authtime_high << 32
+    end = fields.size + size
+    if end > len(data):
+        raise InvalidTokenError("the encoded context is cut off")
+    acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
+    return (
+        initiator,
+        acceptor,
+        authtime,
+        _decode_time(starttime) if starttime else authtime,
+        endtime_high << 32 | endtime,
+        _decode_time(renew_till) if renew_till else 0,
+        ticket_flags,
         _decode_authdata(data, end),
     )
+
+
+_remembered_facts = lru_cache(maxsize=_REMEMBERED)(_decode_facts)
 
 
 def _unbroken(expected: int) -> int:
@@ -189,8 +227,7 @@ def _decode_time(octets: bytes) -> int:
     return int.from_bytes(octets, "big", signed=True)
 
 
-# Names: those of one service and of clients that come again are the same in record after record. Only clients' short
-# ones are remembered, for strangers choose theirs; a service's are its own.
+# Names
 
 
 def _encode_names(acceptor: Principal, initiator: Principal) -> bytes:
@@ -215,6 +252,8 @@ def _encode_both(
     )
 
 
+# The same service's, and those of clients that come again. Only clients' short ones are remembered, for strangers
+# choose theirs; a service's are its own.
 _remembered_encoding = lru_cache(maxsize=_REMEMBERED)(_encode_both)
 
 
@@ -224,12 +263,6 @@ def _encode_text(text: str) -> bytes:
 
 
 def _decode_names(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
-    if len(octets) <= _LONGEST_REMEMBERED:
-        return _remembered_names(octets, with_initiator_realm)
-    return _decode_both(octets, with_initiator_realm)
-
-
-def _decode_both(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, Principal]:
     try:
         acceptor, at = _decode_principal(octets, 0, None)
         initiator, at = _decode_principal(octets, at, None if with_initiator_realm else acceptor.realm)
@@ -238,9 +271,6 @@ def _decode_both(octets: bytes, with_initiator_realm: bool) -> tuple[Principal, 
     if at != len(octets):
         raise InvalidTokenError("the names in the encoded context do not have their lengths")
     return acceptor, initiator
-
-
-_remembered_names = lru_cache(maxsize=_REMEMBERED)(_decode_both)
 
 
 def _decode_principal(octets: bytes, at: int, realm: str | None) -> tuple[Principal, int]:
