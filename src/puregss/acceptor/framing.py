@@ -8,9 +8,8 @@ bytes that the front had read already (`leftover`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Handle = Callable[[bytes], bytes]
 """A message of the peer in, the answer out."""
@@ -28,8 +27,7 @@ DATA: Final = Kind.DATA
 """As a name of its own it is found at once, and it is asked for with every message."""
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame: the framing's flag bits (0 where it has none) and what it carries."""
 
     flags: int

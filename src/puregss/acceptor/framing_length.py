@@ -20,6 +20,7 @@ from typing import Final
 
 from puregss.acceptor.framing import DATA, DataContext, Frame, Handle, Kind
 from puregss.base.errors import InvalidTokenError
+from puregss.base.made import made
 
 HEADER: Final = struct.Struct(">I")
 
@@ -48,7 +49,7 @@ class LengthFraming:
             return None
         payload = bytes(buffer[HEADER.size : end])
         del buffer[:end]
-        return Frame(0, payload)
+        return made(Frame, (0, payload))
 
     def leftover(self) -> bytes:
         rest = bytes(self._buffer)

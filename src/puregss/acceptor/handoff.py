@@ -23,6 +23,7 @@ from typing import Any, Final
 from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
 from puregss.base.flags import RequirementFlag
+from puregss.base.made import made
 
 MAX_DATAGRAM: Final = 192 * 1024
 """The largest datagram either side sends: token, bytes already read and peer of one hand-off."""
@@ -175,7 +176,7 @@ def _decode_hand_off(body: bytes) -> HandOff:
     if texts_at > len(body) or len(texts) != 5:  # a slice behind the end is empty
         raise InvalidTokenError("the parts of a hand-off between front and worker do not have their sizes")
     initiator, acceptor, mechanism, enctype, address = texts
-    peer = Peer(initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by)
+    peer = made(Peer, (initiator, acceptor, mechanism, enctype, _flags_of(flags), address, accepted_by))
     return HandOff(connection, body[_HAND_OFF.size : leftover_at], body[leftover_at:texts_at], peer, relayed)
 
 

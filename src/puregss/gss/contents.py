@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from puregss.base.errors import InvalidCredentialsError, InvalidTokenError, OperationUnavailableError
 from puregss.base.flags import RequirementFlag
+from puregss.base.made import made
 from puregss.base.mechanism import MechanismContext
 from puregss.base.names import MechType
 from puregss.base.oid import OID
@@ -66,7 +67,7 @@ def _restore(world: World, oid: OID, contents: bytes) -> Restored:
     if oid is not _KERBEROS and oid != _KERBEROS:
         raise OperationUnavailableError(f"the token holds a context of the mechanism {oid}, which puregss lacks")
     if not contents or contents[0] != _WITH_DELEGATED:
-        return Restored(KerberosContext.restore(contents, world.entropy), None)
+        return made(Restored, (KerberosContext.restore(contents, world.entropy), None))
     reader = Reader(contents[1:], what="the contents of the interprocess token")
     context = KerberosContext.restore(reader.take(reader.u32()), world.entropy)
     return Restored(context, _delegated(reader.rest(), world))

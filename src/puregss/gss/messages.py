@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from puregss.base.errors import BadQoPError, InvalidTokenError, SupplementaryError
 from puregss.base.iov import IOVBuffers
+from puregss.base.made import made
 from puregss.kcrypto.enctypes import enctype_name
 from puregss.krb5.context import KerberosContext
 
@@ -68,7 +69,7 @@ class MessageCalls:
         """GSS_Wrap: protect `message`, with confidentiality if `encrypt`."""
         if qop:
             raise _bad_qop(qop)
-        return WrapResult(self._protecting().wrap(message, encrypt), encrypt)
+        return made(WrapResult, (self._protecting().wrap(message, encrypt), encrypt))
 
     def unwrap(self, message: bytes) -> UnwrapResult:
         """GSS_Unwrap: the peer's message out of its token.
@@ -82,7 +83,7 @@ class MessageCalls:
             plain, encrypted = error.result
             error.result = UnwrapResult(plain, encrypted, 0)
             raise
-        return UnwrapResult(plain, encrypted, 0)
+        return made(UnwrapResult, (plain, encrypted, 0))
 
     def get_signature(self, message: bytes, *, qop: int = 0) -> bytes:
         """GSS_GetMIC: a token that vouches for `message` without containing it."""

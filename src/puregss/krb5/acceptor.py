@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from puregss.base.bindings import ChannelBindings
 from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
+from puregss.base.made import made
 from puregss.base.mechanism import Steps
 from puregss.base.ports import Clock, Entropy
 from puregss.kcrypto.enctypes import SUPPORTED
@@ -256,7 +257,7 @@ class Acceptor:
         if self._replay_cache is not None:
             mac = request.authenticator.cipher[-session_key.checksum_size :]
             self._replay_cache.store(mac, int(now), authenticator.ctime)
-        return _Request(part, service, session_key, authenticator, subkey, flags, delegated)
+        return made(_Request, (part, service, session_key, authenticator, subkey, flags, delegated))
 
     def _read_checksum(
         self, request: ApReq, authenticator: Authenticator, session_key: Key, subkey: Key | None
@@ -276,14 +277,10 @@ class Acceptor:
     def _reply(self, request: _Request, own: int, subkey: Key) -> bytes:
         """RFC 4120 §3.2.4: the AP-REP, with our sequence number and a subkey of our own."""
         authenticator, session_key = request.authenticator, request.session_key
-        part = EncApRepPart(
-            authenticator.ctime,
-            authenticator.cusec,
-            EncryptionKey(subkey.enctype, subkey.dangerous_material()),
-            own,
-        )
+        key = made(EncryptionKey, (subkey.enctype, subkey.dangerous_material()))
+        part = made(EncApRepPart, (authenticator.ctime, authenticator.cusec, key, own))
         cipher = session_key.encrypt(AP_REP_USAGE, encode_enc_ap_rep_part(part), self._entropy)
-        return encode_ap_rep(ApRep(EncryptedData(session_key.enctype, None, cipher)))
+        return encode_ap_rep(made(ApRep, (made(EncryptedData, (session_key.enctype, None, cipher)),)))
 
     # DCE style
 

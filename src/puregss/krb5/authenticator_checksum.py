@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from puregss.base.bindings import ChannelBindings
 from puregss.base.errors import BadChannelBindingsError, InvalidTokenError, OperationUnavailableError
 from puregss.base.flags import RequirementFlag
+from puregss.base.made import made
 
 CHECKSUM_TYPE: Final = 0x8003
 
@@ -73,7 +74,7 @@ def decode_checksum(octets: bytes) -> AuthenticatorChecksum:
         raise InvalidTokenError(f"the channel bindings field of the authenticator says {length} octets; it has 16")
     flags = number & WIRE_FLAGS
     if not flags & _DELEGATE:
-        return AuthenticatorChecksum(bindings_hash, flags)
+        return made(AuthenticatorChecksum, (bindings_hash, flags, None))
     return AuthenticatorChecksum(bindings_hash, flags, _decode_delegation(octets[_FIXED.size :]))
 
 

@@ -176,6 +176,24 @@ def test_a_stranger_cannot_fill_memory_with_elements() -> None:
     assert max(len(between) for _, between in usual._ELEMENTS._known.values()) <= 2 * 8 + 1
 
 
+def test_tickets_that_tell_the_same_have_their_own_keys_and_flags() -> None:
+    before = ticket._remembered_others.cache_info()
+    for number in range(3):
+        part = USUAL_PART._replace(flags=number, key=EncryptionKey(18, bytes((number,)) * 32))
+        read = ticket._read_enc_ticket_part(ticket.encode_enc_ticket_part(part))
+        assert read == part
+    after = ticket._remembered_others.cache_info()
+    assert after.hits >= before.hits + 2
+    assert after.currsize <= before.currsize + 1
+
+
+def test_a_long_ticket_is_not_remembered() -> None:
+    before = ticket._remembered_others.cache_info()
+    part = USUAL_PART._replace(authorization_data=((1, bytes(1000)),))
+    assert ticket._read_enc_ticket_part(ticket.encode_enc_ticket_part(part)) == part
+    assert ticket._remembered_others.cache_info() == before
+
+
 SAME_SIZE: dict[str, tuple[Codec, Any, Any]] = {
     "names": (
         AUTHENTICATOR,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 
+from puregss.base.made import made
 from puregss.krb5.messages.fields import (
     PVNO,
     DerEncryptedData,
@@ -111,7 +112,7 @@ _AP_REPS: Final = Places(_find_ap_rep)
 
 
 def _read_ap_rep(data: bytes) -> ApRep:
-    return ApRep(sealed(*_AP_REPS.fields(data)))
+    return made(ApRep, (sealed(*_AP_REPS.fields(data)),))
 
 
 def _decode_ap_rep(data: bytes) -> ApRep:
@@ -161,8 +162,9 @@ _ENC_AP_REP_PARTS: Final = Places(_find_enc_ap_rep_part)
 
 def _read_enc_ap_rep_part(data: bytes) -> EncApRepPart:
     ctime, cusec, kind, key, seq_number = _ENC_AP_REP_PARTS.fields(data)
-    return EncApRepPart(
-        time(ctime), microseconds(cusec), key_if_there(kind, key), number(seq_number) if seq_number else None
+    return made(
+        EncApRepPart,
+        (time(ctime), microseconds(cusec), key_if_there(kind, key), number(seq_number) if seq_number else None),
     )
 
 

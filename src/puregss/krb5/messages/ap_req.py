@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Annotated, Final, NamedTuple
 
+from puregss.base.made import made
 from puregss.krb5.messages.fields import (
     PVNO,
     AuthorizationData,
@@ -37,7 +38,6 @@ from puregss.krb5.messages.usual import (
     find_sealed,
     find_typed_if_there,
     key_if_there,
-    made,
     microseconds,
     sealed,
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
+from functools import lru_cache
 from typing import Annotated, Final, NamedTuple
 
+from puregss.base.made import made
 from puregss.krb5.messages.fields import (
     PVNO,
     AuthorizationData,
@@ -36,7 +38,6 @@ from puregss.krb5.messages.usual import (
     find_principal,
     find_sealed,
     find_typed,
-    made,
     sealed,
 )
 from puregss.krb5.principal import Principal
@@ -87,6 +88,8 @@ TICKET: Final = application(1)
 _ENC_TICKET_PART: Final = application(3)
 _FLAGS: Final = b"\xa0\x07\x03\x05\x00"
 """[0] BIT STRING of 32 bits, without these."""
+_LONGEST_REMEMBERED: Final = 1024
+"""Octets of an EncTicketPart whose fields are remembered: memory is not for KDCs to fill, who choose what is in one."""
 
 AD_IF_RELEVANT: Final = 1
 _DEEPEST: Final = 8
@@ -247,24 +250,40 @@ _ENC_TICKET_PARTS: Final = Places(_find_enc_ticket_part)
 
 
 def _read_enc_ticket_part(data: bytes) -> EncTicketPart:
-    (
-        flags, kind, key, realm, name, tr_type, transited, authtime, starttime, endtime, renew_till, authdata,
-    ) = _ENC_TICKET_PARTS.fields(data)  # fmt: skip
-    return made(
-        EncTicketPart,
-        (
-            int.from_bytes(flags, "big"),
-            made(EncryptionKey, (SMALL_NUMBERS[kind], key)),
-            principal_of(realm, name),
-            made(TransitedEncoding, (SMALL_NUMBERS[tr_type], transited)),
-            time(authtime),
-            time(starttime) if starttime else None,
-            time(endtime),
-            time(renew_till) if renew_till else None,
-            (),
-            authorization_data(authdata),
-        ),
+    fields = _ENC_TICKET_PARTS.fields(data)
+    flags, kind, key = fields[:3]
+    read = _remembered_others if len(data) <= _LONGEST_REMEMBERED else _read_others
+    others = read(*fields[3:])
+    return made(EncTicketPart, (int.from_bytes(flags, "big"), made(EncryptionKey, (SMALL_NUMBERS[kind], key)), *others))
+
+
+def _read_others(
+    realm: bytes,
+    name: bytes,
+    tr_type: bytes,
+    transited: bytes,
+    authtime: bytes,
+    starttime: bytes,
+    endtime: bytes,
+    renew_till: bytes,
+    authdata: bytes,
+) -> tuple[object, ...]:
+    """The fields behind the key."""
+    return (
+        principal_of(realm, name),
+        made(TransitedEncoding, (SMALL_NUMBERS[tr_type], transited)),
+        time(authtime),
+        time(starttime) if starttime else None,
+        time(endtime),
+        time(renew_till) if renew_till else None,
+        (),
+        authorization_data(authdata),
     )
+
+
+# A client comes with the same ticket again and again. What its key seals is read anew each time, and nothing of the
+# key is kept: a session key outlives no context here.
+_remembered_others = lru_cache(maxsize=512)(_read_others)
 
 
 def _decode_enc_ticket_part(data: bytes) -> EncTicketPart:
