@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         acquire_with_password,
         acquire_with_password_async,
     )
+    from puregss.gss.inquiry import InquireContextResult
     from puregss.gss.mechanisms import (
         MechAttribute,
         MechAttributes,
@@ -91,6 +92,7 @@ __all__ = [
     "GSSError",
     "IOVBufferType",
     "IOVResult",
+    "InquireContextResult",
     "InquireCredByMechResult",
     "InquireCredResult",
     "InvalidCredentialsError",
@@ -156,6 +158,7 @@ _HOMES = {
     "GSSError": "base.errors",
     "IOVBufferType": "base.iov",
     "IOVResult": "gss.messages",
+    "InquireContextResult": "gss.inquiry",
     "InquireCredByMechResult": "gss.credentials",
     "InquireCredResult": "gss.credentials",
     "InvalidCredentialsError": "base.errors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from puregss.base.errors import InvalidTokenError, MissingContextError
 from puregss.base.flags import RequirementFlag
@@ -12,6 +12,15 @@ from puregss.base.oid import OID
 from puregss.transfer.channel import ChannelSender
 
 REFUSAL = b"error token"
+
+
+class FakeFacts(NamedTuple):
+    """What a context tells of itself."""
+
+    initiator_name: str
+    target_name: str = "service"
+    mech: OID = MechType.kerberos
+    flags: RequirementFlag = RequirementFlag.mutual_authentication
 
 
 class FakeContext:
@@ -42,11 +51,10 @@ class FakeContext:
     # What the acceptor uses of a context
 
     complete = property(lambda self: bool(self.name))
-    initiator_name = property(lambda self: self.name)
-    target_name = property(lambda self: "service")
-    mech = MechType.kerberos
     enctype = "toy"
-    actual_flags = RequirementFlag.mutual_authentication
+
+    def inquire(self) -> FakeFacts:
+        return FakeFacts(self.name)
 
     def step(self, token: bytes) -> bytes | None:
         word, _, rest = token.partition(b" ")

@@ -61,6 +61,7 @@ CALLS: dict[str, Callable[[SecurityContext], object]] = {
     "initiator_name": lambda context: context.initiator_name,
     "target_name": lambda context: context.target_name,
     "actual_flags": lambda context: context.actual_flags,
+    "inquire": lambda context: context.inquire(),
     "delegated_creds": lambda context: context.delegated_creds,
     "get_wrap_size_limit": lambda context: context.get_wrap_size_limit(100),
     "step": lambda context: context.step(b"x"),
@@ -82,6 +83,18 @@ def test_both_sides_agree_on_names_flags_and_lifetime(world: World) -> None:
     assert initiator.locally_initiated
     assert not acceptor.locally_initiated
     assert (initiator.usage, acceptor.usage) == ("initiate", "accept")
+
+
+def test_all_that_there_is_to_know_is_told_at_once(world: World) -> None:
+    establishing = SecurityContext(name=SERVICE, world=world)
+    establishing.step()
+    for context in (establishing, *pair(world)):
+        facts = context.inquire()
+        assert [str(name) for name in facts[:2]] == [str(context.initiator_name), str(context.target_name)]
+        assert facts.initiator_name.attributes == context.initiator_name.attributes
+        assert abs(facts.lifetime - context.lifetime) <= 1
+        assert (facts.mech, facts.flags) == (context.mech, context.actual_flags)
+        assert (facts.locally_init, facts.complete) == (context.locally_initiated, context.complete)
 
 
 def test_messages_go_both_ways(world: World) -> None:
@@ -171,7 +184,7 @@ def test_an_establishing_context(world: World, name: str) -> None:
     context.step()
     if name == "actual_flags":
         assert not context.actual_flags & RequirementFlag.transferable
-    elif name in ("initiator_name", "target_name", "lifetime"):
+    elif name in ("initiator_name", "target_name", "lifetime", "inquire"):
         assert CALLS[name](context), "what is known is told"
     elif name == "export":
         with pytest.raises(OperationUnavailableError, match="not established"):
@@ -188,7 +201,7 @@ def test_an_establishing_context(world: World, name: str) -> None:
 def test_an_establishing_context_tells_what_it_knows(world: World) -> None:
     initiator, acceptor = SecurityContext(name=SERVICE, world=world), SecurityContext(usage="accept", world=world)
     assert str(initiator.target_name) == "host/localhost@EXAMPLE.TEST"
-    for unknown in ("initiator_name", "target_name", "lifetime"):
+    for unknown in ("initiator_name", "target_name", "lifetime", "inquire"):
         with pytest.raises(MissingContextError, match="not established"):
             CALLS[unknown](acceptor)
     with pytest.raises(MissingContextError, match="not established"):

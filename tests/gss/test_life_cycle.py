@@ -33,10 +33,11 @@ CALLS: dict[str, Callable[[SecurityContext, bytes], object]] = {
     "inquire initiator": lambda context, message: str(context.initiator_name),
     "inquire target": lambda context, message: str(context.target_name),
     "inquire lifetime": lambda context, message: context.lifetime,
+    "inquire context": lambda context, message: context.inquire(),
     "delete": lambda context, message: context.delete(),
 }
 MESSAGES = ("wrap", "unwrap", "get_mic", "verify_mic")
-INQUIRIES = ("inquire flags", "inquire initiator", "inquire target", "inquire lifetime")
+INQUIRIES = ("inquire flags", "inquire initiator", "inquire target", "inquire lifetime", "inquire context")
 STATES = ("establishing", "established", "expired", "expired, enforced", "exported", "deleted")
 
 Refusal = tuple[Major, int]

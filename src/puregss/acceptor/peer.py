@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from puregss.base.flags import RequirementFlag
+from puregss.base.made import made
 from puregss.base.oid import OID
 
 
-class Inquired(Protocol):
-    """The inquiries of an established context; `SecurityContext` has them."""
+class Facts(Protocol):
+    """What an inquiry tells; `InquireContextResult` is one."""
 
     @property
     def initiator_name(self) -> object: ...
@@ -18,9 +19,15 @@ class Inquired(Protocol):
     @property
     def mech(self) -> OID: ...
     @property
-    def enctype(self) -> str: ...
+    def flags(self) -> RequirementFlag: ...
+
+
+class Inquired(Protocol):
+    """An established context; `SecurityContext` is one."""
+
     @property
-    def actual_flags(self) -> RequirementFlag: ...
+    def enctype(self) -> str: ...
+    def inquire(self) -> Facts: ...
 
 
 class Peer(NamedTuple):
@@ -44,13 +51,16 @@ class Peer(NamedTuple):
 
 def peer_of(context: Inquired, address: str, accepted_by: int) -> Peer:
     """The client of an established context. It is text: front and worker keep it for as long as the connection."""
-    initiator, acceptor = str(context.initiator_name), str(context.target_name)
-    return Peer(
-        initiator.replace("\0", "\\0"),
-        acceptor.replace("\0", "\\0"),
-        context.mech.dotted,
-        context.enctype,
-        context.actual_flags,
-        address,
-        accepted_by,
+    facts = context.inquire()
+    return made(
+        Peer,
+        (
+            str(facts.initiator_name).replace("\0", "\\0"),
+            str(facts.target_name).replace("\0", "\\0"),
+            facts.mech.dotted,
+            context.enctype,
+            facts.flags,
+            address,
+            accepted_by,
+        ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Literal, NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from puregss.base import era
 from puregss.base.bindings import ChannelBindings
@@ -25,6 +25,7 @@ from puregss.gss.contents import Restored, WithDelegated, restorer
 from puregss.gss.credentials import Credentials
 from puregss.gss.domains import AsyncDomain, Exporter, Importer
 from puregss.gss.driver import run, run_async
+from puregss.gss.inquiry import InquiryCalls
 from puregss.gss.interchange import RawFormat, export_raw
 from puregss.gss.messages import MessageCalls
 from puregss.gss.name import Name
@@ -42,7 +43,7 @@ DEFAULT_FLAGS = (
 LIFETIME_SKEW = 300.0  # seconds that clocks may differ, where lifetimes are enforced (RFC 4120 §8.2)
 
 
-class SecurityContext(MessageCalls):
+class SecurityContext(InquiryCalls, MessageCalls):
     """A security context, held by this process alone.
 
     With `name` it initiates towards that peer, without it accepts; `usage` says so explicitly.
@@ -285,63 +286,7 @@ class SecurityContext(MessageCalls):
         if not self._why_dead:
             self._die("the context was deleted")
 
-    # Inquiry (RFC 2743 §2.2.6): MissingContextError for what an establishing context does not know yet
-
-    def _known_so_far(self, fact: str) -> Any:
-        """A fact of a context that is being established; None where it is not known, or the context stands."""
-        establishment = self._establishment
-        if self._live is not None or establishment is None or self._era is not era.current:
-            return None
-        return establishment.inquire().get(fact)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the context is established."""
-        return self._live is not None and self._establishment is None and self._era is era.current
-
-    @property
-    def usage(self) -> Literal["initiate", "accept"]:
-        """Which side of the context this is."""
-        return self._usage
-
-    @property
-    def locally_initiated(self) -> bool:
-        """Whether this side initiated."""
-        return self._usage == "initiate"
-
-    @property
-    def mech(self) -> OID:
-        """The mechanism."""
-        return MechType.kerberos
-
-    @property
-    def lifetime(self) -> int:
-        """GSS_Context_time (RFC 2743 §2.2.5): whole seconds left, 0 when expired."""
-        known = self._known_so_far("expiry")
-        expiry = self._context().expiry if known is None else known
-        return max(0, int(expiry - self._world.clock.now()))
-
-    @property
-    def initiator_name(self) -> Name:
-        """The initiator's mechanism name, with the attributes that its ticket gives an acceptor."""
-        if (known := self._known_so_far("initiator_name")) is not None:
-            return Name.of_principal(known)
-        context = self._context()
-        return Name.of_principal(context.initiator_name, context.authdata)
-
-    @property
-    def target_name(self) -> Name:
-        """The acceptor's mechanism name."""
-        if (known := self._known_so_far("acceptor_name")) is not None:
-            return Name.of_principal(known)
-        return Name.of_principal(self._context().acceptor_name)
-
-    @property
-    def actual_flags(self) -> RequirementFlag:
-        """What the context gives; while establishing, what is known of it so far."""
-        if self._live is None and self._establishment is not None:
-            return RequirementFlag(self._known_so_far("flags") or 0)
-        return self._context().flags
+    # Beside the inquiries
 
     @property
     def delegated_creds(self) -> Credentials | None:
