@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -126,13 +126,13 @@ def test_who_is_not_let_in_is_sent_away_in_time_though_a_framing_says_goodbye(mo
 
 
 def test_a_context_that_tells_nothing_of_itself_costs_its_client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(context: FakeContext) -> str:
+    def gone(context: FakeContext) -> NoReturn:
         raise MissingContextError("gone")
 
     with running(Settings(workers=1)) as service:
         bystander = service.connect().hello("bystander")
         with monkeypatch.context() as patch:
-            patch.setattr(FakeContext, "initiator_name", property(gone))
+            patch.setattr(FakeContext, "inquire", gone)
             client = service.connect()
             client.send(b"HELLO alice K")
             eventually(lambda: service.count(What.REFUSED) == 1)

@@ -26,6 +26,7 @@ from puregss.acceptor.settings import Settings
 from puregss.acceptor.supervisor import WorkerProcess
 from puregss.acceptor.wording import plain
 from puregss.base.errors import GSSError
+from puregss.base.made import made
 from puregss.transfer.channel import ChannelSender
 
 log = logging.getLogger("puregss.acceptor")
@@ -121,7 +122,7 @@ class Dispatcher:
             self._give_up(hand_over, f"its context could not be exported: {error}")
             return
         hand_over.context = None
-        datagram = encode_message(HandOff(number, token, hand_over.leftover, peer, self._relay))
+        datagram = encode_message(made(HandOff, (number, token, hand_over.leftover, peer, self._relay)))
         if len(datagram) > MAX_DATAGRAM:  # no worker could read it, and it would go from each to the next
             worker.sender.acknowledged(token)
             self._give_up(hand_over, "its context is too large to be handed to a worker")

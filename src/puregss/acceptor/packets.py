@@ -106,12 +106,9 @@ class Packets:
         if events & WRITE:
             self._flush()
         if events & ~WRITE:
-            self._receive_some()
-
-    def _receive_some(self) -> None:
-        for _ in range(self._most_per_event):
-            if not self.receive() or not self._watching & READ:
-                return
+            for _ in range(self._most_per_event):
+                if not self.receive() or not self._watching & READ:
+                    return
 
     def _flush(self) -> None:
         while self._queue and self._try(*self._queue[0][:2]):

@@ -37,6 +37,7 @@ from puregss.acceptor.packets import Packets
 from puregss.acceptor.session import Session, reason_of
 from puregss.acceptor.worker_connection import Connection, DirectConnection, RelayedConnection
 from puregss.base.errors import GSSError
+from puregss.base.made import made
 
 START_TIMEOUT: Final = 30.0
 ORPHAN_DRAIN: Final = 10.0
@@ -113,11 +114,10 @@ class Worker:
             self._front.send(datagram, on_sent=partial(_begin, fresh) if fresh else None)
 
     def _after_round(self) -> None:
-        done = self._draining and not self._connections
-        if self._urgent or done or self.loop.now >= self.loop.wake_by:
+        if self._urgent or self._draining or self.loop.now >= self.loop.wake_by:
             self._flush()
-        if done:
-            self.loop.stop()
+            if self._draining and not self._connections:
+                self.loop.stop()
 
     def _on_datagram(self, datagram: bytes, fd: int | None) -> None:
         for message in decode_datagram(datagram):
@@ -160,12 +160,12 @@ class Worker:
         else:
             connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
         self._connections[number] = connection
-        self.tell(Acknowledged(number))
+        self.tell(made(Acknowledged, (number,)))
         self._fresh.append(connection)  # behind its record: `tell` may send first, and who is fresh begins with that
 
     def _closed(self, connection: Connection, reason: str) -> None:
         del self._connections[connection.number]
-        self.tell(Closed(connection.number, reason), soon=connection.relayed or reason != "")
+        self.tell(made(Closed, (connection.number, reason)), soon=connection.relayed or reason != "")
 
     def _sweep(self) -> None:
         now = self.loop.now
