@@ -24,7 +24,9 @@ from puregss.acceptor.handoff import (
 )
 from puregss.acceptor.worker_loop import Importer, receive_start, serve
 from puregss.system.clock import SystemClock
-from puregss.transfer.channel import _START, ChannelReceiver, _derive
+from puregss.transfer.channel import ChannelReceiver
+from puregss.transfer.stages import start
+from puregss.transfer.token import KEY_SIZE
 from tests.acceptor.fakes import FakeContext
 
 
@@ -68,7 +70,7 @@ def first_keys(message: bytes, peer: object) -> bytes:
         frame = frame.f_back
     for thing in gc.get_objects():
         found.update(each for each in gc.get_referents(thing) if isinstance(each, bytes))
-    return b"%d" % sum(_derive(each, _START)[1] in identities for each in found)
+    return b"%d" % sum(start(each)[1] in identities for each in found if len(each) == KEY_SIZE)
 
 
 def be_rogue(behaviour: str, fd: int) -> None:

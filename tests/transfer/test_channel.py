@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from puregss.base import era
 from puregss.base.errors import (
@@ -22,9 +23,10 @@ from puregss.base.errors import (
 )
 from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
-from puregss.transfer.channel import WINDOW, ChannelReceiver, ChannelSender
+from puregss.transfer.channel import ChannelReceiver, ChannelSender
 from puregss.transfer.minor import TransferMinor
-from puregss.transfer.token import SERIAL_SIZE
+from puregss.transfer.stages import CHAIN_SIZE, STAGE_SIZE, WINDOW, reaching
+from puregss.transfer.token import KEY_SIZE, SERIAL_SIZE, open_
 from tests.transfer.fakes import RECORD, FakeClock, FakeContext, memory_domain
 
 WHOLE = (MechType.kerberos, RECORD)
@@ -33,6 +35,14 @@ WHOLE = (MechType.kerberos, RECORD)
 def channel(clock: FakeClock | None = None) -> tuple[ChannelSender, ChannelReceiver]:
     key, clock = os.urandom(32), clock or FakeClock()
     return ChannelSender(key, clock), ChannelReceiver(key, clock)
+
+
+def serial_of(token: bytes) -> int:
+    return int.from_bytes(token[16:28], "big")
+
+
+def with_serial(token: bytes, serial: int) -> bytes:
+    return token[:16] + serial.to_bytes(SERIAL_SIZE, "big") + token[28:]
 
 
 def test_a_context_moves_once() -> None:
@@ -94,6 +104,26 @@ def test_the_window_is_bounded_on_both_sides() -> None:
     assert receiver.import_(late) == WHOLE
 
 
+@pytest.mark.parametrize("acknowledged", [1, STAGE_SIZE - 1, STAGE_SIZE + 5])
+def test_the_window_may_end_within_a_stage(acknowledged: int) -> None:
+    sender, receiver = channel()
+    tokens = [sender.export(FakeContext()) for _ in range(acknowledged + 1)]
+    for token in tokens[:acknowledged]:
+        receiver.import_(token)
+        sender.acknowledged(token)
+    for _ in range(WINDOW - 1):
+        last = sender.export(FakeContext())
+    for _ in range(2):
+        with pytest.raises(GSSError) as error:
+            sender.export(FakeContext())
+        assert error.value.minor == TransferMinor.CHANNEL_FULL
+    assert sender.outstanding == WINDOW
+    assert receiver.import_(last) == WHOLE
+    assert receiver.import_(tokens[acknowledged]) == WHOLE
+    sender.acknowledged(tokens[acknowledged])
+    assert receiver.import_(sender.export(FakeContext())) == WHOLE
+
+
 def test_a_long_life_keeps_few_keys() -> None:
     sender, receiver = channel()
     for number in range(3 * WINDOW):
@@ -101,8 +131,61 @@ def test_a_long_life_keeps_few_keys() -> None:
         if number % 2:
             receiver.import_(token)
         sender.acknowledged(token)  # every other one was refused for good
-    assert sender.outstanding == 0
-    assert len(receiver._keys) <= WINDOW
+        assert sender.outstanding == 0
+        assert len(sender._stages[0]) < STAGE_SIZE
+        assert len(receiver._stages[0]) <= WINDOW + STAGE_SIZE
+
+
+def test_a_full_window_keeps_no_more_keys_than_the_window_and_a_stage() -> None:
+    sender, receiver = channel()
+    tokens: list[bytes] = []
+    for number in range(2 * WINDOW):
+        if number >= WINDOW:
+            sender.acknowledged(tokens[number - WINDOW])
+        tokens.append(sender.export(FakeContext()))
+        assert sender.outstanding == min(number + 1, WINDOW)
+        assert len(sender._stages[0]) < WINDOW + STAGE_SIZE
+    assert receiver.import_(tokens[WINDOW - 1]) == WHOLE
+    for token in tokens[WINDOW:]:
+        assert receiver.import_(token) == WHOLE
+        assert len(receiver._stages[0]) < WINDOW + STAGE_SIZE
+
+
+def test_stages_follow_each_other() -> None:
+    sender, receiver = channel()
+    for number in range(3 * STAGE_SIZE + 1):
+        token = sender.export(FakeContext(record=b"%d" % number))
+        assert serial_of(token) == number
+        assert sender.outstanding == 1
+        assert receiver.import_(token) == (MechType.kerberos, b"%d" % number)
+        with pytest.raises(MissingContextError, match="already"):
+            receiver.import_(token)
+        sender.acknowledged(token)
+        assert sender.outstanding == 0
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        (31, 32, 0, 33, 30),
+        (32, 31, 0, 63, 64),
+        (64, 63, 32, 31, 0, 96),
+        (95, 96, 0, 64, 1),
+        tuple(reversed(range(3 * STAGE_SIZE + 1))),
+    ],
+    ids=str,
+)
+def test_tokens_open_once_in_any_order_across_stages(order: tuple[int, ...]) -> None:
+    sender, receiver = channel()
+    tokens = [sender.export(FakeContext(record=b"%d" % number)) for number in range(max(order) + 1)]
+    for number in order:
+        assert receiver.import_(tokens[number]) == (MechType.kerberos, b"%d" % number)
+        sender.acknowledged(tokens[number])
+        with pytest.raises(MissingContextError, match="already"):
+            receiver.import_(tokens[number])
+    assert sender.outstanding == len(tokens) - len(order)
+    for number in set(range(len(tokens))) - set(order):
+        assert receiver.import_(tokens[number]) == (MechType.kerberos, b"%d" % number)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["first of its kind", "overtaken"])
@@ -126,15 +209,46 @@ def test_every_flip_and_truncation_is_refused_and_the_true_token_imports(known: 
     assert receiver.import_(token) == WHOLE
 
 
-def test_a_forged_serial_costs_bounded_work_and_no_state() -> None:
+@pytest.mark.parametrize("imported", [0, 1, STAGE_SIZE - 1, STAGE_SIZE, STAGE_SIZE + 1])
+def test_a_forged_serial_costs_bounded_work_and_no_state(imported: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, receiver = channel()
+    for _ in range(imported):
+        receiver.import_(sender.export(FakeContext()))
+    token = sender.export(FakeContext())
+    before = receiver._stages
+    kept = dict(before[0])
+    derived = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal derived
+        derived += 1
+        return HKDFExpand(*arguments)
+
+    monkeypatch.setattr("puregss.transfer.stages.HKDFExpand", counted)
+    first = before[2]
+    for serial in (imported + 1, first + 1, first + WINDOW - 1, first + WINDOW, 2**64 + imported, 2**96 - 1):
+        derived = 0
+        with pytest.raises((InvalidTokenError, MissingContextError)):
+            receiver.import_(with_serial(token, serial))
+        assert derived <= WINDOW // STAGE_SIZE
+        assert receiver._stages is before
+        assert receiver._stages[0] == kept
+    assert receiver.import_(token) == WHOLE
+
+
+def test_who_acknowledges_what_was_not_sent_takes_no_key_that_is_to_come() -> None:
     sender, receiver = channel()
     token = sender.export(FakeContext())
-    for serial in (1, WINDOW - 1, WINDOW, 2**96 - 1):
-        forged = token[:16] + serial.to_bytes(SERIAL_SIZE, "big") + token[28:]
-        with pytest.raises((InvalidTokenError, MissingContextError)):
-            receiver.import_(forged)
-    assert not receiver._keys
+    for serial in range(1, 2 * STAGE_SIZE):
+        sender.acknowledged(with_serial(token, serial))
+    assert sender.outstanding == 1
+    for serial in range(1, 2 * STAGE_SIZE):
+        sender.acknowledged(with_serial(token, serial))
+        later = sender.export(FakeContext())
+        assert serial_of(later) == serial
+        assert receiver.import_(later) == WHOLE
     assert receiver.import_(token) == WHOLE
+    assert sender.outstanding == 2 * STAGE_SIZE
 
 
 def test_a_token_for_another_worker_is_told_as_such() -> None:
@@ -164,26 +278,60 @@ def reachable_octets(root: Any) -> set[bytes]:
 
 
 def secrets(end: ChannelSender | ChannelReceiver) -> set[bytes]:
-    return {octets for octets in reachable_octets(end) if len(octets) == 32 and octets != end._identity}
+    sizes = KEY_SIZE, CHAIN_SIZE
+    return {octets for octets in reachable_octets(end) if len(octets) in sizes and octets != end._identity}
 
 
-def test_what_both_sides_hold_afterwards_opens_nothing_sent_before() -> None:
-    sender, receiver = channel()
-    token = sender.export(FakeContext())
-    receiver.import_(token)
-    sender.acknowledged(token)
-    held = secrets(sender) | secrets(receiver)
+def keys_that_a_thief_has(end: ChannelSender | ChannelReceiver) -> set[bytes]:
+    """All keys that lie in the memory of `end`, and those that its chains give."""
+    held = secrets(end)
     assert held
-    for secret in held:
-        thief = ChannelReceiver(bytes(32), FakeClock())
-        thief._identity, thief._tag, thief._prefix = receiver._identity, receiver._tag, receiver._prefix
-        thief._ratchet = secret, 0
-        with pytest.raises(InvalidTokenError):
-            thief.import_(token)
-        thief._keys = {0: secret}
-        thief._ratchet = bytes(32), 1
-        with pytest.raises(InvalidTokenError):
-            thief.import_(token)
+    for chain in [octets for octets in held if len(octets) == CHAIN_SIZE]:
+        held |= {chain[:KEY_SIZE], chain[KEY_SIZE:], *reaching(({}, chain, 0), 3 * STAGE_SIZE)[0].values()}
+    return {octets for octets in held if len(octets) == KEY_SIZE}
+
+
+def opens(key: bytes, token: bytes, identity: bytes) -> bool:
+    try:
+        open_(key, token, identity)
+    except InvalidTokenError:
+        return False
+    return True
+
+
+def opened(end: ChannelSender | ChannelReceiver, tokens: list[bytes]) -> list[int]:
+    """The serials of those tokens that a thief of all that `end` holds can open."""
+    keys = keys_that_a_thief_has(end)
+    return [serial_of(token) for token in tokens if any(opens(key, token, end._identity) for key in keys)]
+
+
+@pytest.mark.parametrize("count", [1, 2, STAGE_SIZE - 1, STAGE_SIZE, STAGE_SIZE + 1, 2 * STAGE_SIZE + 5])
+def test_a_thief_of_all_that_both_ends_hold_opens_nothing_that_was_acknowledged_before(count: int) -> None:
+    sender, receiver = channel()
+    tokens = [sender.export(FakeContext()) for _ in range(count + 1)]
+    for token in tokens[:count]:
+        receiver.import_(token)
+        sender.acknowledged(token)
+    for end in (sender, receiver):
+        assert opened(end, tokens) == [count]  # the one that is still under way
+
+
+def test_a_thief_of_a_worker_that_imported_out_of_order_opens_only_what_was_overtaken() -> None:
+    sender, receiver = channel()
+    tokens = [sender.export(FakeContext()) for _ in range(2 * STAGE_SIZE + 3)]
+    for serial in (2 * STAGE_SIZE + 1, STAGE_SIZE, 0, STAGE_SIZE - 1, 2 * STAGE_SIZE + 2):
+        receiver.import_(tokens[serial])
+        tokens[serial] = b""
+    left = [token for token in tokens if token]
+    assert opened(receiver, left) == [serial_of(token) for token in left]
+
+
+@pytest.mark.parametrize("serial", [0, 5, STAGE_SIZE - 1, STAGE_SIZE])
+def test_a_thief_opens_nothing_that_was_imported_ahead(serial: int) -> None:
+    sender, receiver = channel()
+    tokens = [sender.export(FakeContext()) for _ in range(serial + 1)]
+    receiver.import_(tokens[serial])
+    assert opened(receiver, tokens) == list(range(serial))
 
 
 @pytest.mark.parametrize("twice", [copy.copy, copy.deepcopy, pickle.dumps])
@@ -230,8 +378,24 @@ def test_what_was_acknowledged_is_not_reclaimed() -> None:
     assert sender.outstanding == 0
 
 
-def test_nothing_is_exported_to_a_dead_worker() -> None:
+def test_what_was_not_sent_is_not_reclaimed() -> None:
     sender, _ = channel()
+    token = sender.export(FakeContext())
+    sender.worker_died()
+    for serial in (1, STAGE_SIZE - 1, STAGE_SIZE):
+        with pytest.raises(MissingContextError) as error:
+            sender.reclaim(with_serial(token, serial))
+        assert error.value.minor == TransferMinor.NO_CLAIM
+    assert sender.outstanding == 1
+    assert sender.reclaim(token) == WHOLE
+    assert sender.outstanding == 0
+
+
+@pytest.mark.parametrize("sent", [0, 1, STAGE_SIZE])
+def test_nothing_is_exported_to_a_dead_worker(sent: int) -> None:
+    sender, _ = channel()
+    for _ in range(sent):
+        sender.export(FakeContext())
     sender.worker_died()
     context = FakeContext()
     with pytest.raises(OperationUnavailableError) as error:
@@ -266,6 +430,41 @@ def test_an_export_that_fails_leaves_context_and_channel_as_they_were(step: str,
     assert sender.outstanding == 0
     setattr(context, step, None)
     assert receiver.import_(sender.export(context)) == WHOLE
+
+
+@pytest.mark.parametrize("sent", [0, 5, STAGE_SIZE - 1, STAGE_SIZE])
+@pytest.mark.parametrize("step", ["fail_encode", "fail_kill"])
+def test_an_export_may_fail_anywhere_in_a_stage(step: str, sent: int) -> None:
+    sender, receiver = channel()
+    before = [sender.export(FakeContext()) for _ in range(sent)]
+    context = FakeContext()
+    setattr(context, step, RuntimeError())
+    with pytest.raises(GSSError):
+        sender.export(context)
+    assert sender.outstanding == sent
+    setattr(context, step, None)
+    after = [sender.export(each) for each in (context, *(FakeContext() for _ in range(STAGE_SIZE)))]
+    skipped = step == "fail_kill"  # what was sealed costs its serial
+    assert [serial_of(token) for token in before + after] == [
+        serial for serial in range(sent + skipped + STAGE_SIZE + 1) if not skipped or serial != sent
+    ]
+    for token in before + after:
+        assert receiver.import_(token) == WHOLE
+        sender.acknowledged(token)
+    assert sender.outstanding == 0
+
+
+@pytest.mark.parametrize("failures", [STAGE_SIZE - 1, STAGE_SIZE, 3 * STAGE_SIZE])
+def test_whole_stages_may_never_come(failures: int) -> None:
+    sender, receiver = channel()
+    assert receiver.import_(sender.export(FakeContext())) == WHOLE
+    context = FakeContext()
+    context.fail_kill = RuntimeError()
+    for _ in range(failures):
+        with pytest.raises(GSSError):
+            sender.export(context)
+    for _ in range(STAGE_SIZE):
+        assert receiver.import_(sender.export(FakeContext())) == WHOLE
 
 
 def test_a_context_that_cannot_move_is_refused_untouched() -> None:
@@ -322,6 +521,7 @@ def test_a_fork_ends_both_ends_in_the_child(monkeypatch: pytest.MonkeyPatch) -> 
         lambda: sender.reclaim(token),
         lambda: sender.acknowledged(token),
         lambda: sender.worker_died(),
+        lambda: sender.outstanding,
         lambda: receiver.import_(token),
     ):
         with pytest.raises(MissingContextError, match="fork"):

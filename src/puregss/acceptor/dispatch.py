@@ -32,7 +32,7 @@ from puregss.transfer.channel import ChannelSender
 log = logging.getLogger("puregss.acceptor")
 
 MOST_UNDER_WAY: Final = 512
-"""Hand-offs that one worker may owe an acknowledgement for; a channel holds twice as many keys at most."""
+"""Hand-offs that one worker may owe an acknowledgement for; a channel lets twice as many tokens be under way."""
 TOKEN_TTL: Final = 3600.0
 """Seconds. A token can be opened by one worker only, and its key ends with the acknowledgement or the worker."""
 

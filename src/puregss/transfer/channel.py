@@ -1,14 +1,12 @@
 """RFC 2743 §2.2.8, §2.2.9: export to one worker alone, through a key that it was given at its start.
 
-Nothing is written anywhere: the right to import is the worker's own key. It is ratcheted forward with
-every token, so that the key of a token is gone on both sides once the token is acknowledged, and a
-key stolen from the worker later opens nothing that was sent before.
+Nothing is written anywhere: the right to import is the worker's own key. Each token has a key of its own, derived from
+it, that is gone on both sides once the token is imported and acknowledged; what it was derived from is gone before.
+What is stolen from front or worker later opens nothing that was imported and acknowledged before (`stages` says why).
 """
 
 from __future__ import annotations
 
-from hashlib import sha512
-from itertools import islice
 from struct import Struct
 from threading import Lock
 from typing import Any, Final, NoReturn, TypeVar, overload
@@ -28,6 +26,7 @@ from puregss.transfer.domain import (
     refuse_unless_transferable,
 )
 from puregss.transfer.minor import TransferMinor
+from puregss.transfer.stages import WINDOW, Stages, reaching, start
 from puregss.transfer.token import (
     DOMAIN_TAG_SIZE,
     KEY_SIZE,
@@ -39,28 +38,14 @@ from puregss.transfer.token import (
     seal,
 )
 
-WINDOW: Final = 1024
-"""Tokens that may be under way at once. Bounds the keys both sides keep, and the work that a forged serial costs."""
-
 _HEADER: Final = Struct(">8sQIQ")
 """Magic, version, kind and tag, which are the same for a whole channel; expiry; the serial's 12 octets in two parts."""
-_LOW: Final = (1 << 64) - 1
-
-_COUNTER: Final = b"\0\0\0\1"  # of SP 800-56C's one-step derivation, whose first block is enough here
-_START: Final = b"puregss channel start"
-_TOKEN: Final = b"puregss channel token"
 
 T = TypeVar("T")
 
 
-def _derive(secret: bytes, purpose: bytes) -> tuple[bytes, bytes]:
-    """Two keys of 32 octets (SP 800-56C rev. 2 §4.1, option 1, with SHA-512)."""
-    block = sha512(_COUNTER + secret + purpose).digest()
-    return block[:KEY_SIZE], block[KEY_SIZE:]
-
-
 class _Channel:
-    """What both ends share: where the ratchet stands, and the keys of tokens under way by their serial."""
+    """What both ends share: the keys that they hold, and how they know their tokens."""
 
     def __init__(self, key: bytes, clock: Clock) -> None:
         if len(key) != KEY_SIZE:
@@ -68,15 +53,18 @@ class _Channel:
         self._clock = clock
         self._era = era.current
         self._lock = Lock()
-        chain, self._identity = _derive(key, _START)
+        chain, self._identity = start(key)
         self._tag = self._identity[:DOMAIN_TAG_SIZE]
         self._prefix = encode_header(DomainKind.CHANNEL, self._tag)
-        self._ratchet = chain, 0
-        """Chain and serial of the next token, replaced as one: an interruption must not part the two ends."""
-        self._keys: dict[int, bytes] = {}
+        self._stages: Stages = {}, chain, 0
+        """With the keys of tokens under way (or overtaken), and of those still to come in a stage that has begun.
+
+        Replaced as one: an interruption must neither part the two ends nor bring a key back.
+        """
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._tag.hex()} at {self._ratchet[1]}, {len(self._keys)} under way>"
+        keys, _, first = self._stages
+        return f"<{type(self).__name__} {self._tag.hex()}, {len(keys)} keys of tokens before {first}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} is one of a kind: a copy would let a token open twice")
@@ -111,6 +99,10 @@ class ChannelSender(_Channel):
     def __init__(self, key: bytes, clock: Clock) -> None:
         super().__init__(key, clock)
         self._worker_dead = False
+        self._next = 0
+        """Serial of the next token. The keys before it are of tokens under way, the others have sealed nothing yet."""
+        self._bound = 0
+        """The serial that must not be used without a look ahead."""
 
     def export(self, source: Exportable, ttl: float = DEFAULT_TTL) -> bytes:
         """RFC 2743 §2.2.8: the token of `source`, which is dead from here on; no I/O. As `Domain.export`."""
@@ -118,48 +110,58 @@ class ChannelSender(_Channel):
         refuse_unless_transferable(source, self._clock.now())
         expiry = self._milliseconds() + checked_ttl(ttl)
         with self._lock:
-            self._refuse_if_closed()
-            chain, serial = self._ratchet
-            key, chain = _derive(chain, _TOKEN)
-            header = _HEADER.pack(self._prefix, expiry, serial >> 64, serial & _LOW)
+            serial = self._next
+            if serial >= self._bound:
+                self._look_ahead(serial)
+            keys = self._stages[0]
+            header = _HEADER.pack(self._prefix, expiry, 0, serial)  # nobody makes 2**64 tokens
             try:
                 with source.lock:
                     record = source.encode()
                     # Before the seal: whatever interrupts us, a key that may have sealed something seals nothing else.
-                    self._keys[serial] = key
-                    self._ratchet = chain, serial + 1
-                    token = seal(key, header, self._identity, source.oid, record)
+                    self._next = serial + 1
+                    token = seal(keys[serial], header, self._identity, source.oid, record)
                     source.kill(EXPORTED)
             except BaseException as error:
-                self._keys.pop(serial, None)
+                if self._next > serial:
+                    keys.pop(serial, None)
                 if isinstance(error, GSSError) or not isinstance(error, Exception):
                     raise
                 raise failure("the context could not be exported", error) from error
         return token
 
-    def _refuse_if_closed(self) -> None:
+    def _look_ahead(self, serial: int) -> None:
+        """Refuse if no token can be made now; else derive the key of `serial`, and say when to look again."""
         if self._worker_dead:
             raise OperationUnavailableError(
                 "the worker of this channel is dead; export to another worker",
                 minor=TransferMinor.CHANNEL_CLOSED,
             )
-        if self._keys and self._ratchet[1] - next(iter(self._keys)) >= WINDOW:
+        oldest = next(iter(self._stages[0]), serial)
+        if serial - oldest >= WINDOW:
             raise GSSError(
                 f"a token sent to this worker {WINDOW} tokens ago is still not acknowledged; "
                 "export to another worker, and see what holds this one up",
                 minor=TransferMinor.CHANNEL_FULL,
             )
+        if serial == self._stages[2]:
+            self._stages = reaching(self._stages, serial)
+        self._bound = min(self._stages[2], oldest + WINDOW)
 
     @property
     def outstanding(self) -> int:
         """How many tokens are neither acknowledged nor reclaimed."""
-        return len(self._keys)
+        era.check(self._era, "worker channel")
+        with self._lock:
+            keys, _, first = self._stages
+            return len(keys) - (first - self._next)
 
     def acknowledged(self, token: bytes) -> None:
         """The worker holds the context of `token` (or refused it for good): its key is forgotten here too."""
         _, serial, _ = self._header_of(token)
         with self._lock:
-            self._keys.pop(serial, None)
+            if serial < self._next:  # else it is forged, and the key is one to come
+                self._stages[0].pop(serial, None)
 
     def worker_died(self) -> None:
         """Declare the worker certainly dead: `waitpid` has returned, and every acknowledgement that it sent was read.
@@ -169,6 +171,7 @@ class ChannelSender(_Channel):
         """
         era.check(self._era, "worker channel")
         with self._lock:
+            self._bound = 0  # the next export looks, and is refused
             self._worker_dead = True
 
     @overload
@@ -187,14 +190,14 @@ class ChannelSender(_Channel):
                     "the worker may still import this token; reclaim it after the worker's death is certain",
                     minor=TransferMinor.WORKER_ALIVE,
                 )
-            key = self._keys.get(serial)
-            if key is None:
+            keys = self._stages[0]
+            if serial >= self._next or serial not in keys:
                 raise MissingContextError(
                     "the token was acknowledged or reclaimed before; its context died with whoever held it",
                     minor=TransferMinor.NO_CLAIM,
                 )
-            result = decoded(*open_(key, token, self._identity), decode)
-            del self._keys[serial]
+            result = decoded(*open_(keys[serial], token, self._identity), decode)
+            del keys[serial]
         return result
 
     def revoke(self, token: bytes) -> bool:
@@ -220,11 +223,16 @@ class ChannelReceiver(_Channel):
         """
         token, serial, expiry = self._header_of(token)
         with self._lock:
-            key, passed, chain = self._key_of(serial)
-            oid, record = open_(key, token, self._identity)
+            stages = self._stages
+            if serial not in stages[0]:
+                stages = self._stages_with(serial)
+            keys = stages[0]
+            oid, record = open_(keys[serial], token, self._identity)
             late = self._milliseconds() - expiry
             result = decoded(oid, record, decode) if late <= 0 else None
-            self._spend(serial, passed, chain)
+            # From here on the token's key does not exist here. Interrupted, it is as before, or spent.
+            del keys[serial]
+            self._stages = stages
         if late > 0:
             raise MissingContextError(
                 f"the token timed out {late / 1000:.1f} s ago, before this worker came to it; "
@@ -233,43 +241,20 @@ class ChannelReceiver(_Channel):
             )
         return result
 
-    def _key_of(self, serial: int) -> tuple[bytes, dict[int, bytes], bytes]:
-        """The token's key, those of tokens it overtook, and the ratchet behind it.
+    def _stages_with(self, serial: int) -> Stages:
+        """What this end will hold when it is at the stage of `serial`, which it has not come to.
 
         Changes nothing: whether the serial is true is known only when the seal opens.
         """
-        chain, unseen = self._ratchet
+        unseen = self._stages[2]
+        if serial < unseen:
+            raise MissingContextError(
+                "this worker has imported the token already; a token imports once",
+                minor=TransferMinor.NO_CLAIM,
+            )
         if serial >= unseen + WINDOW:
             raise MissingContextError(
                 "the token is too far ahead of those this worker has seen; tokens before it were not sent",
                 minor=TransferMinor.NO_CLAIM,
             )
-        if serial < unseen:
-            kept = self._keys.get(serial)
-            if kept is None:
-                raise MissingContextError(
-                    "this worker has imported the token already; a token imports once",
-                    minor=TransferMinor.NO_CLAIM,
-                )
-            return kept, {}, chain
-        key, chain = _derive(chain, _TOKEN)
-        if serial == unseen:
-            return key, {}, chain
-        passed = {}
-        for number in range(unseen, serial):
-            passed[number] = key
-            key, chain = _derive(chain, _TOKEN)
-        return key, passed, chain
-
-    def _spend(self, serial: int, passed: dict[int, bytes], chain: bytes) -> None:
-        """From here on the token's key does not exist here. Interrupted, it is as before, or spent."""
-        if passed:
-            self._keys.update(passed)
-        if serial >= self._ratchet[1]:
-            self._ratchet = chain, serial + 1
-        if self._keys:
-            self._keys.pop(serial, None)
-            # A sender that is that far has given up whatever is a whole window older.
-            oldest = self._ratchet[1] - WINDOW
-            for old in [number for number in islice(self._keys, WINDOW) if number < oldest]:
-                del self._keys[old]
+        return reaching(self._stages, serial)
