@@ -31,6 +31,7 @@ from puregss.base.mechanism import KdcRequest
 from puregss.base.names import MechType
 from puregss.base.oid import OID
 from puregss.gss.context import SecurityContext
+from puregss.gss.credentials import Credentials
 from puregss.gss.messages import PrfKey, UnwrapResult
 from puregss.gss.name import Name
 from puregss.gss.transfer import import_context, import_context_async, reclaim_context
@@ -515,6 +516,22 @@ def test_the_worlds_skew_decides_how_wrong_a_clock_may_be(world: World, monkeypa
     token = SecurityContext(name=SERVICE, world=world).step()
     world.moving.offset = 0
     assert SecurityContext(usage="accept", world=world).step(token)
+
+
+def test_the_same_credentials_accept_by_the_rules_of_the_world_they_are_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lenient, credentials = RealmWorld(world.realm, clock=world.moving), Credentials(usage="accept", world=world)
+    monkeypatch.setattr(lenient, "clock_skew", lambda: 500)
+    token = SecurityContext(name=SERVICE, world=world).step()
+    world.moving.offset = 400
+    for here, let_in in ((world, False), (lenient, True), (world, False)):
+        context = SecurityContext(usage="accept", creds=credentials, world=here)
+        if let_in:
+            assert context.step(token)
+        else:
+            with pytest.raises(GSSError, match="clock"):
+                context.step(token)
 
 
 def test_a_dead_context_is_dead_first_and_expired_second(world: World) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from puregss.base.errors import GSSError
 from puregss.base.flags import RequirementFlag
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.mechanism_error import error_token
 from puregss.krb5.mechanism_token import AP_REP, AP_REQ, decode_token, encode_token
@@ -32,14 +33,7 @@ def initiator(flags: RequirementFlag) -> Initiator:
 
 
 def acceptor() -> Acceptor:
-    return Acceptor(
-        keys=keys_of(KEY),
-        principal=None,
-        bindings=None,
-        replay_cache=None,
-        clock=FixedClock(),
-        entropy=os.urandom,
-    )
+    return Acceptor(AcceptorPolicy(keys_of(KEY), None, FixedClock(), os.urandom), None, None)
 
 
 DCE = RequirementFlag.mutual_authentication | RequirementFlag.dce_style

@@ -11,6 +11,7 @@ from puregss.base.errors import GSSError
 from puregss.base.flags import RequirementFlag
 from puregss.kcrypto.key import Key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.ccache import decode_ccache
 from puregss.krb5.initiator import Initiator
 from puregss.krb5.keytab import decode_keytab
@@ -54,14 +55,7 @@ def acceptor(realm: MitRealm) -> Acceptor:
         ServiceKey(entry.principal, entry.kvno, Key(entry.key_type, entry.key))
         for entry in decode_keytab(realm.default_keytab.read_bytes())
     ]
-    return Acceptor(
-        keys=MemoryKeys(keys),
-        principal=None,
-        bindings=None,
-        replay_cache=None,
-        clock=WrongClock(),
-        entropy=os.urandom,
-    )
+    return Acceptor(AcceptorPolicy(MemoryKeys(keys), None, WrongClock(), os.urandom), None, None)
 
 
 def refused(machine: Acceptor, token: bytes | None) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from puregss.base.errors import DuplicateTokenError
 from puregss.kcrypto.key import Key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.keytab import decode_keytab
 from puregss.krb5.memory import MemoryKeys
 from puregss.krb5.ports import ServiceKey
@@ -49,14 +50,8 @@ class Acceptors:
         return token
 
     def ours_refuses(self, token: bytes) -> bool:
-        acceptor = Acceptor(
-            keys=self._keys,
-            principal=None,
-            bindings=None,
-            replay_cache=self._cache,
-            clock=SystemClock(),
-            entropy=os.urandom,
-        )
+        policy = AcceptorPolicy(self._keys, None, SystemClock(), os.urandom)
+        acceptor = Acceptor(policy, None, self._cache)
         try:
             finish(acceptor.step(token))
         except DuplicateTokenError as error:

@@ -26,6 +26,7 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.names import KERBEROS_ALIASES
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.authenticator_checksum import AuthenticatorChecksum, encode_checksum, hash_bindings
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.delegation import encode_delegation
@@ -40,7 +41,7 @@ from puregss.krb5.messages.ap_req import (
 from puregss.krb5.messages.error import KrbErrorCode, decode_krb_error
 from puregss.krb5.messages.fields import AuthorizationData, Checksum, EncryptedData, EncryptionKey, HostAddress
 from puregss.krb5.messages.ticket import AD_IF_RELEVANT, TicketFlag, encode_authorization_data
-from puregss.krb5.ports import KeySource, ServiceKey
+from puregss.krb5.ports import KeySource, ReplayCache, ServiceKey
 from puregss.krb5.principal import Principal
 from puregss.wire.framing import encode_framed
 from tests.krb5.minting import (
@@ -64,15 +65,19 @@ MUTUAL = RequirementFlag.mutual_authentication
 KEY = service_key()
 
 
-def acceptor(keys: KeySource | None = None, **options: Any) -> Acceptor:
+def acceptor(
+    keys: KeySource | None = None,
+    *,
+    bindings: ChannelBindings | None = None,
+    replay_cache: ReplayCache | None = None,
+    **options: Any,
+) -> Acceptor:
     defaults: dict[str, Any] = {
         "principal": None,
-        "bindings": None,
-        "replay_cache": None,
         "clock": FixedClock(),
         "entropy": os.urandom,
     }
-    return Acceptor(keys=keys or keys_of(KEY), **(defaults | options))
+    return Acceptor(AcceptorPolicy(keys=keys or keys_of(KEY), **(defaults | options)), bindings, replay_cache)
 
 
 def ap_req(
@@ -169,7 +174,7 @@ def test_windows_tokens(vector: dict[str, Any]) -> None:
 def test_a_windows_token_is_refused_when_its_time_has_passed() -> None:
     vector = load("ap_req")[0]
     made = windows_acceptor(vector)
-    made._clock.time += 1000  # type: ignore[attr-defined]
+    made._policy.clock.time += 1000  # type: ignore[attr-defined]
     with pytest.raises(GSSError, match="1001 seconds apart, where 300 are allowed"):
         finish(made.step(bytes.fromhex(vector["gss_token_hex"])))
 
@@ -446,13 +451,12 @@ def test_after_establishment_the_machine_holds_no_keys(flags: int) -> None:
     queue: list[object] = [{name: getattr(made, name) for name in made.__slots__}]
     while queue:
         thing = queue.pop()
-        if id(thing) in reached or isinstance(thing, type) or thing is keys:
+        if id(thing) in reached or isinstance(thing, type) or thing is made._policy:  # what it came with
             continue
         reached.add(id(thing))
         assert not isinstance(thing, Key)
         assert not isinstance(thing, CachedTicket)
         queue += [held for held in gc.get_referents(thing) if not isinstance(held, type(os))]
-        queue = [held for held in queue if held is not made._entropy]
 
 
 def test_anonymity_is_told() -> None:

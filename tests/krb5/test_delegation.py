@@ -12,6 +12,7 @@ from puregss.base.errors import BadMICError, GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.kcrypto.key import random_key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.ccache import CachedTicket
 from puregss.krb5.delegation import decode_delegation, encode_delegation
 from puregss.krb5.initiator import Initiator
@@ -126,14 +127,8 @@ def establish(
     first = Initiator(
         target=realm.principal(service), tickets=tickets, flags=flags, bindings=None, clock=clock, entropy=os.urandom
     )
-    second = Acceptor(
-        keys=MemoryKeys(realm.service_keys()),
-        principal=None,
-        bindings=ChannelBindings(application_data=b"unbound"),
-        replay_cache=None,
-        clock=clock,
-        entropy=os.urandom,
-    )
+    policy = AcceptorPolicy(MemoryKeys(realm.service_keys()), None, clock, os.urandom)
+    second = Acceptor(policy, ChannelBindings(application_data=b"unbound"), None)
     token = drive(realm, first.step(None), asked)
     while token is not None:
         token = finish(second.step(token))

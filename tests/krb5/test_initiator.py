@@ -24,6 +24,7 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.names import MechType
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor import Acceptor
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.ccache import CachedTicket, CredentialCache
 from puregss.krb5.context import KerberosContext
 from puregss.krb5.initiator import Initiator
@@ -79,16 +80,14 @@ def initiator(tickets: Tickets | None = None, **options: Any) -> Initiator:
     return Initiator(tickets=tickets or Tickets(mint(KEY)), **(defaults | options))
 
 
-def acceptor(**options: Any) -> Acceptor:
+def acceptor(bindings: ChannelBindings | None = None, **options: Any) -> Acceptor:
     defaults: dict[str, Any] = {
         "keys": keys_of(KEY),
         "principal": None,
-        "bindings": None,
-        "replay_cache": MemoryReplayCache(),
         "clock": FixedClock(),
         "entropy": os.urandom,
     }
-    return Acceptor(**(defaults | options))
+    return Acceptor(AcceptorPolicy(**(defaults | options)), bindings, MemoryReplayCache())
 
 
 def establish(first: Initiator, second: Acceptor) -> tuple[KerberosContext, KerberosContext]:

@@ -22,7 +22,7 @@ from puregss.base.oid import OID
 from puregss.base.status import ContextMinor
 from puregss.gss import world as worlds
 from puregss.gss.contents import Restored, WithDelegated, restorer
-from puregss.gss.credentials import Credentials
+from puregss.gss.credentials import Credentials, acceptor_policy
 from puregss.gss.domains import AsyncDomain, Exporter, Importer
 from puregss.gss.driver import run, run_async
 from puregss.gss.inquiry import InquiryCalls
@@ -155,17 +155,8 @@ class SecurityContext(InquiryCalls, MessageCalls):
 
     def _acceptor(self, creds: Credentials | None, bindings: ChannelBindings | None) -> Acceptor:
         world = self._world
-        return Acceptor(
-            creds.keys if creds else world.key_source(None),
-            creds.acceptor_principal() if creds else None,
-            bindings,
-            world.replay_cache(),
-            world.clock,
-            world.entropy,
-            world.transit_path,
-            world.clock_skew(),
-            world.permitted_enctypes(),
-        )
+        policy = creds.policy(world) if creds else acceptor_policy(world, world.key_source(None), None)
+        return Acceptor(policy, bindings, world.replay_cache())
 
     # Establishment (RFC 2743 §2.2.1, §2.2.2)
 

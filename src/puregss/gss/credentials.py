@@ -11,6 +11,7 @@ from puregss.base.oid import OID
 from puregss.gss import world as worlds
 from puregss.gss.name import Name
 from puregss.gss.world import World
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.ports import KeySource, TicketStore
 from puregss.krb5.principal import Principal, tgs_principal
 
@@ -58,7 +59,7 @@ class Credentials:
     KDC's word: a shorter wish belongs to the context (`SecurityContext(lifetime=…)`).
     """
 
-    __slots__ = ("_keys", "_name", "_released", "_tickets", "_usage", "_world")
+    __slots__ = ("_keys", "_name", "_policy", "_released", "_tickets", "_usage", "_world")
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Credentials:
         self._usage: Usage = usage
         self._tickets: TicketStore | None = None
         self._keys: KeySource | None = None
+        self._policy: tuple[World, AcceptorPolicy] | None = None
         self._released = False
         if usage in ("initiate", "both"):
             self._tickets = self._world.ticket_store(store.get("ccache"))
@@ -95,6 +97,7 @@ class Credentials:
         credentials._usage = "initiate"
         credentials._tickets = tickets
         credentials._keys = None
+        credentials._policy = None
         credentials._released = False
         return credentials
 
@@ -187,7 +190,7 @@ class Credentials:
 
         From here on whatever needs an element raises MissingCredentialsError. Twice does nothing.
         """
-        self._tickets = self._keys = None
+        self._tickets = self._keys = self._policy = None
         self._released = True
 
     @property
@@ -206,6 +209,16 @@ class Credentials:
             raise MissingCredentialsError('these credentials only initiate; acquire them with usage="accept"')
         return self._keys
 
+    def policy(self, world: World) -> AcceptorPolicy:
+        """What contexts go by that are accepted with these credentials. MissingCredentialsError as of `keys`.
+
+        Made once, for a service accepts all its contexts with the same, and in one world.
+        """
+        kept = self._policy
+        if kept is None or kept[0] is not world:
+            self._policy = kept = world, acceptor_policy(world, self.keys, self.acceptor_principal())
+        return kept[1]
+
     def _check_not_released(self) -> None:
         if self._released:
             raise MissingCredentialsError("these credentials were released; acquire new ones")
@@ -215,6 +228,19 @@ class Credentials:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("credentials hold keys and are not pickled or copied; acquire them again where they are needed")
+
+
+def acceptor_policy(world: World, keys: KeySource, principal: Principal | None) -> AcceptorPolicy:
+    """What `world` has to say about acceptors with these keys."""
+    return AcceptorPolicy(
+        keys,
+        principal,
+        world.clock,
+        world.entropy,
+        world.transit_path,
+        world.clock_skew(),
+        world.permitted_enctypes(),
+    )
 
 
 def _check_mechs(mechs: Iterable[OID]) -> None:

@@ -12,7 +12,6 @@ with the KRB-ERROR in the exception's `token`, after which another token may be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from puregss.base.bindings import ChannelBindings
@@ -20,11 +19,10 @@ from puregss.base.errors import GSSError, InvalidTokenError
 from puregss.base.flags import RequirementFlag
 from puregss.base.made import made
 from puregss.base.mechanism import Steps
-from puregss.base.ports import Clock, Entropy
-from puregss.kcrypto.enctypes import SUPPORTED
 from puregss.kcrypto.key import Key, random_key
 from puregss.krb5.acceptor_checks import check_address, check_authenticator, check_times
 from puregss.krb5.acceptor_keys import open_ticket
+from puregss.krb5.acceptor_policy import AcceptorPolicy
 from puregss.krb5.authenticator_checksum import (
     CHECKSUM_TYPE,
     AuthenticatorChecksum,
@@ -65,7 +63,7 @@ from puregss.krb5.messages.ap_req import (
 from puregss.krb5.messages.error import KrbErrorCode
 from puregss.krb5.messages.fields import EncryptedData, EncryptionKey
 from puregss.krb5.messages.ticket import EncTicketPart, TicketFlag, decode_ticket
-from puregss.krb5.ports import CLOCK_SKEW, KeySource, ReplayCache, TransitPath
+from puregss.krb5.ports import ReplayCache
 from puregss.krb5.record import ContextRecord
 from puregss.krb5.transited import check_transited
 from puregss.krb5.window import SequenceWindow
@@ -114,55 +112,31 @@ class _ThirdLeg(NamedTuple):
 class Acceptor:
     """An `Establishment` that learns from an AP-REQ who its peer is (the mechanism's `accept_sec_context`).
 
-    `principal` None accepts for any key in `keys`; a host-based principal (name type 3) with an empty
-    realm or an empty host accepts for any key that fits. `replay_cache` None trusts the protocol above
-    to bar replays. `transit_path` is asked about cross-realm tickets whose path no KDC has checked.
-    `enctypes` are those permitted for session keys and subkeys.
+    `replay_cache` None trusts the protocol above to bar replays.
     After an error in its first step the acceptor may be given another token (the initiator's retry).
     """
 
     __slots__ = (
         "_authenticator",
         "_bindings",
-        "_clock",
-        "_enctypes",
-        "_entropy",
-        "_keys",
         "_known",
-        "_principal",
+        "_policy",
         "_replay_cache",
-        "_skew",
         "_third_leg",
-        "_transit_path",
         "complete",
         "context",
         "delegated",
     )
 
     def __init__(
-        self,
-        keys: KeySource,
-        principal: Principal | None,
-        bindings: ChannelBindings | None,
-        replay_cache: ReplayCache | None,
-        clock: Clock,
-        entropy: Entropy,
-        transit_path: TransitPath | None = None,
-        clock_skew: int = CLOCK_SKEW,
-        enctypes: Sequence[int] = SUPPORTED,
+        self, policy: AcceptorPolicy, bindings: ChannelBindings | None, replay_cache: ReplayCache | None
     ) -> None:
         self.context: KerberosContext | None = None
         self.complete = False
         self.delegated: tuple[CachedTicket, ...] = ()  # what the initiator delegated; the first is its TGT
-        self._keys = keys
-        self._principal = principal
+        self._policy = policy
         self._bindings = bindings
         self._replay_cache = replay_cache
-        self._clock = clock
-        self._entropy = entropy
-        self._transit_path = transit_path
-        self._skew = clock_skew
-        self._enctypes = enctypes
         self._third_leg: _ThirdLeg | None = None  # what is waited for, in DCE style
         self._known: tuple[Principal, Principal, int, int] | None = None
         self._authenticator: Authenticator | None = None  # while a step runs, for the error token
@@ -186,7 +160,8 @@ class Acceptor:
             return None
         except GSSError as error:
             if error.token is None:
-                error.token = error_token(error.minor, self._clock.now(), self._principal, self._authenticator)
+                policy = self._policy
+                error.token = error_token(error.minor, policy.clock.now(), policy.principal, self._authenticator)
             raise
         finally:
             self._authenticator = None
@@ -221,11 +196,12 @@ class Acceptor:
             self._establish(request, first, None)
             return None
         bare = not framed or bool(flags & _DCE)
-        own = random_sequence_number(self._entropy)
+        policy = self._policy
+        own = random_sequence_number(policy.entropy)
         enctype = negotiate_enctype(
-            request.authenticator.authorization_data, request.session_key.enctype, self._enctypes
+            request.authenticator.authorization_data, request.session_key.enctype, policy.enctypes
         )
-        subkey = random_key(enctype, self._entropy)
+        subkey = random_key(enctype, policy.entropy)
         reply = self._reply(request, own, subkey)
         if flags & _DCE:
             self._third_leg = _ThirdLeg(request, own, subkey)
@@ -240,17 +216,18 @@ class Acceptor:
                 "the initiator wants user-to-user authentication, which this acceptor has no TGT for",
                 minor=KrbErrorCode.KRB_AP_ERR_NO_TGT.minor,
             )
-        part, service = open_ticket(decode_ticket(request.ticket), self._keys, self._principal)
-        session_key = usable_key(part.key, "the session key of the ticket", self._enctypes)
+        policy = self._policy
+        part, service = open_ticket(decode_ticket(request.ticket), policy.keys, policy.principal)
+        session_key = usable_key(part.key, "the session key of the ticket", policy.enctypes)
         session_key.expect(AUTHENTICATOR_USAGE, AP_REP_USAGE)
         authenticator = self._authenticator = _open_authenticator(request.authenticator, session_key)
-        now = self._clock.now()
-        check_authenticator(authenticator, part, now, self._skew)
-        check_times(part, now, self._skew)
+        now, skew = policy.clock.now(), policy.clock_skew
+        check_authenticator(authenticator, part, now, skew)
+        check_times(part, now, skew)
         check_address(part, self._bindings)
-        check_transited(part, service.realm, self._transit_path)
+        check_transited(part, service.realm, policy.transit_path)
         proposed = authenticator.subkey
-        subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator", self._enctypes)
+        subkey = None if proposed is None else usable_key(proposed, "the subkey of the initiator", policy.enctypes)
         flags, delegated = self._read_checksum(request, authenticator, session_key, subkey)
         if part.flags & _ANONYMOUS:
             flags |= _ANONYMITY
@@ -279,7 +256,7 @@ class Acceptor:
         authenticator, session_key = request.authenticator, request.session_key
         key = made(EncryptionKey, (subkey.enctype, subkey.dangerous_material()))
         part = made(EncApRepPart, (authenticator.ctime, authenticator.cusec, key, own))
-        cipher = session_key.encrypt(AP_REP_USAGE, encode_enc_ap_rep_part(part), self._entropy)
+        cipher = session_key.encrypt(AP_REP_USAGE, encode_enc_ap_rep_part(part), self._policy.entropy)
         return encode_ap_rep(made(ApRep, (made(EncryptedData, (session_key.enctype, None, cipher)),)))
 
     # DCE style
@@ -326,7 +303,7 @@ class Acceptor:
             recv,
             part.authorization_data,
         )
-        self.context = KerberosContext(record, self._entropy)
+        self.context = KerberosContext(record, self._policy.entropy)
         self.delegated = request.delegated
         self._known = (part.client, request.service, flags, part.endtime)
         self.complete = True
