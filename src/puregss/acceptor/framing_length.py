@@ -23,37 +23,50 @@ from puregss.base.errors import InvalidTokenError
 from puregss.base.made import made
 
 HEADER: Final = struct.Struct(">I")
+_HEADER_SIZE: Final = HEADER.size
 
 
 class LengthFraming:
     """One connection that speaks this framing."""
 
-    __slots__ = ("_buffer", "limit")
+    __slots__ = ("_at", "_buffer", "limit")
 
     def __init__(self, limit: int, established: bool = False) -> None:
         self.limit = limit
-        self._buffer = bytearray()
+        # Frames nearly always come whole, and then they are cut from the octets that came; else these are collected.
+        self._buffer: bytes | bytearray = b""
+        self._at = 0
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
+        if not self._buffer:
+            self._buffer = data
+            return
+        buffer = self._buffer if isinstance(self._buffer, bytearray) else bytearray(self._buffer)
+        del buffer[: self._at]
+        buffer += data
+        self._buffer, self._at = buffer, 0
 
     def next_frame(self) -> Frame | None:
-        buffer = self._buffer
-        if len(buffer) < HEADER.size:
+        buffer, at = self._buffer, self._at
+        start = at + _HEADER_SIZE
+        if len(buffer) < start:
             return None
-        (length,) = HEADER.unpack_from(buffer)
+        (length,) = HEADER.unpack_from(buffer, at)
         if length > self.limit:
             raise InvalidTokenError(f"the peer announced a token of {length} octets; the limit here is {self.limit}")
-        end = HEADER.size + length
+        end = start + length
         if len(buffer) < end:
             return None
-        payload = bytes(buffer[HEADER.size : end])
-        del buffer[:end]
-        return made(Frame, (0, payload))
+        if len(buffer) == end:
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = end
+        payload = buffer[start:end]
+        return made(Frame, (0, payload if type(payload) is bytes else bytes(payload)))
 
     def leftover(self) -> bytes:
-        rest = bytes(self._buffer)
-        self._buffer.clear()
+        rest = bytes(self._buffer[self._at :])
+        self._buffer, self._at = b"", 0
         return rest
 
     def context_token(self, frame: Frame) -> bytes | None:

@@ -56,7 +56,7 @@ class Packets:
         self._most_per_event = most_per_event
         self._take_fds = take_fds
         self._high_water = high_water
-        self._queue: deque[tuple[bytes | bytearray, socket.SocketType | None, Callable[[], None] | None]] = deque()
+        self._queue: deque[tuple[bytes, socket.SocketType | None, Callable[[], None] | None]] = deque()
         self._buffer = bytearray(MAX_DATAGRAM)
         self._view = memoryview(self._buffer)
         self._open = True
@@ -68,14 +68,11 @@ class Packets:
 
     def send(
         self,
-        datagram: bytes | bytearray,
+        datagram: bytes,
         file: socket.SocketType | None = None,
         on_sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without.
-
-        From here on the datagram must not change.
-        """
+        """Send, or queue; `on_sent` is called when it left. Where `file` is closed by then, it goes without."""
         if not self._open:
             return
         if self._queue or not self._try(datagram, file):
@@ -85,7 +82,7 @@ class Packets:
         elif on_sent is not None:
             on_sent()
 
-    def _try(self, datagram: bytes | bytearray, file: socket.SocketType | None) -> bool:
+    def _try(self, datagram: bytes, file: socket.SocketType | None) -> bool:
         """Whether it could be sent without waiting. A peer that is gone swallows everything; reading tells."""
         try:
             # Asked only now: the number of a file that was closed meanwhile may be another client's.
@@ -106,9 +103,9 @@ class Packets:
         if events & WRITE:
             self._flush()
         if events & ~WRITE:
-            for _ in range(self._most_per_event):
-                if not self.receive() or not self._watching & READ:
-                    return
+            more = self._most_per_event
+            while more and self.receive() and self._watching & READ:
+                more -= 1
 
     def _flush(self) -> None:
         while self._queue and self._try(*self._queue[0][:2]):

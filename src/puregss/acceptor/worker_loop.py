@@ -67,7 +67,8 @@ class Worker:
         self._start, self._handler, self._import = start, handler, importer
         self._framing = FRAMINGS[start.framing]
         self._connections: dict[int, Connection] = {}
-        self._outbox = bytearray()
+        self._outbox: list[bytes] = []
+        self._outbox_size = 0
         self._urgent = False  # whether the outbox leaves with this round; else by `loop.wake_by`
         self._fresh: list[Connection] = []
         self._drain_until = NEVER
@@ -96,9 +97,12 @@ class Worker:
         When this round is over, or, if it need not be `soon`, when the round is that finds PATIENCE over.
         """
         record = encode_message(message)
-        if len(self._outbox) + len(record) > MAX_DATAGRAM:
+        size = self._outbox_size + len(record)
+        if size > MAX_DATAGRAM:
             self._flush()
-        self._outbox += record
+            size = len(record)
+        self._outbox.append(record)
+        self._outbox_size = size
         if soon:
             self._urgent = True
         elif self.loop.wake_by == NEVER:
@@ -109,7 +113,8 @@ class Worker:
         # worker: a connection begins when its acknowledgement is sent, and not before.
         self._urgent, self.loop.wake_by = False, NEVER
         while self._outbox:
-            datagram, self._outbox = self._outbox, bytearray()
+            datagram = b"".join(self._outbox)
+            self._outbox, self._outbox_size = [], 0
             fresh, self._fresh = self._fresh, []
             self._front.send(datagram, on_sent=partial(_begin, fresh) if fresh else None)
 

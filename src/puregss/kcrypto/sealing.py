@@ -28,7 +28,7 @@ class PlaintextMacSealer(CtsEncryptor):
     __slots__ = ("_mac", "_size")
 
     def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
-        super().__init__(algorithm)
+        CtsEncryptor.__init__(self, algorithm)
         self._mac = mac
         self._size = size
 
@@ -66,7 +66,7 @@ class PlaintextMacOpener(CtsDecryptor):
     __slots__ = ("_mac", "_size")
 
     def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
-        super().__init__(algorithm)
+        CtsDecryptor.__init__(self, algorithm)
         self._mac = mac
         self._size = size
 
@@ -110,7 +110,7 @@ class CiphertextMacSealer(CtsEncryptor):
     __slots__ = ("_mac", "_size")
 
     def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
-        super().__init__(algorithm)
+        CtsEncryptor.__init__(self, algorithm)
         self._mac = mac
         self._size = size
 
@@ -143,7 +143,7 @@ class CiphertextMacOpener(CtsDecryptor):
     __slots__ = ("_mac", "_size")
 
     def __init__(self, algorithm: CipherAlgorithm, mac: Mac, size: int) -> None:
-        super().__init__(algorithm)
+        CtsDecryptor.__init__(self, algorithm)
         self._mac = mac
         self._size = size
 
