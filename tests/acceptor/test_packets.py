@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from puregss.acceptor.handoff import MAX_DATAGRAM
+from puregss.acceptor.handoff import MAX_DATAGRAM, MAX_NEWS
 from puregss.acceptor.loop import Loop
 from puregss.acceptor.packets import Packets, packet_pair
 from tests.descriptors import open_descriptors
@@ -149,13 +149,14 @@ def test_draining_ends_although_a_child_of_the_dead_peer_goes_on_sending() -> No
     assert heard == refused == words
 
 
-def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it() -> None:
+@pytest.mark.parametrize(("take_fds", "most"), [(True, MAX_DATAGRAM), (False, MAX_NEWS)])
+def test_a_datagram_that_is_too_long_comes_cut_off_and_hides_none_behind_it(take_fds: bool, most: int) -> None:
     loop, (ours, theirs) = Loop(), packet_pair()
-    receiver = End(loop, theirs)
-    ours.send(bytes(MAX_DATAGRAM + 1))
+    receiver = End(loop, theirs, take_fds=take_fds)
+    ours.send(bytes(most + 1))
     ours.send(b"behind it")
     receiver.packets.drain()
-    assert [len(datagram) for datagram, _ in receiver.heard] == [MAX_DATAGRAM, len(b"behind it")]
+    assert [len(datagram) for datagram, _ in receiver.heard] == [most, len(b"behind it")]
     assert receiver.gone == 1
 
 

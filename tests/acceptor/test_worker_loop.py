@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from puregss.acceptor.handlers import Handler
 from puregss.acceptor.handoff import (
-    MAX_DATAGRAM,
+    MAX_NEWS,
     Acknowledged,
     Closed,
     Data,
@@ -52,7 +53,7 @@ def told(front: socket.socket) -> list[Message]:
     messages: list[Message] = []
     with contextlib.suppress(BlockingIOError):
         while True:
-            messages += decode_datagram(front.recv(MAX_DATAGRAM))
+            messages += decode_datagram(front.recv(MAX_NEWS))
     return messages
 
 
@@ -72,7 +73,7 @@ def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_
         return message
 
     worker, front = employ(handler)
-    filler = MAX_DATAGRAM - 5 - len(encode_message(Data(0, b"")))
+    filler = MAX_NEWS - 5 - len(encode_message(Data(0, b"")))
     worker.tell(Data(0, bytes(filler)))
     hand_over(front, 1, QUESTION)
     for _ in range(2):  # the acknowledgement may have to wait until the front has read the full outbox
@@ -88,6 +89,26 @@ def test_hand_offs_that_wait_behind_each_other_are_acknowledged_in_one_round() -
         hand_over(front, number)
     run_one_round(worker)
     assert told(front) == [Acknowledged(number) for number in range(20)]
+
+
+def test_hand_offs_are_acknowledged_before_a_handler_may_take_its_time() -> None:
+    """Were one read in each round, and each brought a question, the last would wait for all handlers before it."""
+    acknowledged: list[int] = []
+
+    def handler(message: bytes, peer: Peer) -> bytes:
+        acknowledged.append(len(told(front)))
+        worker.loop.stop()
+        return message
+
+    worker, front = employ(handler)
+    clients = [socket.socketpair() for _ in range(20)]
+    for number, (_, theirs) in enumerate(clients):
+        theirs.setblocking(False)
+        hand_over(front, number, QUESTION, theirs)
+    worker.loop.run()
+    assert acknowledged[0] == 20
+    for end in itertools.chain(*clients):
+        end.close()
 
 
 @pytest.mark.parametrize("asked", ["with its hand-off", "later"])
@@ -132,7 +153,7 @@ def test_the_news_of_an_orderly_end_goes_with_the_next_acknowledgement(monkeypat
         hand_over(front, number, client=theirs)
         run_one_round(worker)
         news = [Closed(number - 1)] if number > 1 else []
-        assert decode_datagram(front.recv(MAX_DATAGRAM)) == [*news, Acknowledged(number)]
+        assert decode_datagram(front.recv(MAX_NEWS)) == [*news, Acknowledged(number)]
         ours.close()
         run_one_round(worker)
         assert told(front) == []

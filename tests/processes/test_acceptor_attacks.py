@@ -131,6 +131,7 @@ def test_a_context_that_tells_nothing_of_itself_costs_its_client_alone(monkeypat
 
     with running(Settings(workers=1)) as service:
         bystander = service.connect().hello("bystander")
+        eventually(lambda: service.count(What.HELD) == 1)
         with monkeypatch.context() as patch:
             patch.setattr(FakeContext, "inquire", gone)
             client = service.connect()

@@ -25,7 +25,9 @@ from puregss.base.flags import RequirementFlag
 from puregss.base.made import made
 
 MAX_DATAGRAM: Final = 192 * 1024
-"""The largest datagram either side sends: token, bytes already read and peer of one hand-off."""
+"""The largest datagram: token, bytes already read and peer of one hand-off."""
+MAX_NEWS: Final = 64 * 1024
+"""The largest datagram of a worker."""
 CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
 _ID: Final = struct.Struct(">Q")

@@ -43,7 +43,7 @@ class Loop:
         self.now = time.monotonic()
         """The monotonic clock, read once a round: all that one round finds happened at one time."""
         self.alone = False
-        """Whether this round found one descriptor only: should it have more, the next round comes at once."""
+        """Whether this round found one descriptor only and is a short one: what else there is, the next round finds."""
         self.wake_by = NEVER
         """When the next round comes at the latest, though nothing happens: for `after_round`, which looks at `now`."""
         self.after_round: Callable[[], None] | None = None

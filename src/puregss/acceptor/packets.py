@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from puregss.acceptor.handoff import MAX_DATAGRAM
+from puregss.acceptor.handoff import MAX_DATAGRAM, MAX_NEWS
 from puregss.acceptor.loop import READ, WRITE, Loop
 
 _FDS_SPACE: Final = socket.CMSG_LEN(4)  # one descriptor comes with a datagram; CMSG_SPACE has room for a second
@@ -57,7 +57,7 @@ class Packets:
         self._take_fds = take_fds
         self._high_water = high_water
         self._queue: deque[tuple[bytes, socket.SocketType | None, Callable[[], None] | None]] = deque()
-        self._buffer = bytearray(MAX_DATAGRAM)
+        self._buffer = bytearray(MAX_DATAGRAM if take_fds else 0)
         self._view = memoryview(self._buffer)
         self._open = True
         self.queued = 0
@@ -126,8 +126,9 @@ class Packets:
     def receive(self) -> bool:
         """Deliver the next datagram, if one is there; whether to look for another.
 
-        Not behind a descriptor in a round of its own, for hand-offs rarely come in twos, and to look in vain costs
-        more than the next round. A datagram that is longer than any of ours comes cut off, for its reader to refuse.
+        Not behind a descriptor in a round of its own (`Loop.alone`), for hand-offs rarely come in twos, and to look in
+        vain costs more than the next round. A datagram that is longer than any of ours comes cut off, for its reader
+        to refuse.
         """
         if not self._open:
             return False
@@ -137,20 +138,21 @@ class Packets:
                 size, rights, _, _ = self._end.recvmsg_into((self._buffer,), _FDS_SPACE, _CLOSE_ON_EXEC)
                 if rights:  # of no other kind, since none was switched on; a second descriptor does not fit
                     (fd,) = _FD.unpack(rights[0][2])
+                datagram = bytes(self._view[:size])
             else:
-                size = self._end.recv_into(self._buffer)
+                datagram = self._end.recv(MAX_NEWS)
         except BlockingIOError:
             return False
         except ConnectionError:
             # The peer went with something of ours unread. That is told once, before what it still had to say.
             return True
-        if size == 0:
+        if not datagram:
             if fd is not None:
                 os.close(fd)
             self.close()
             self._on_gone()
             return False
-        self._on_datagram(bytes(self._view[:size]), fd)
+        self._on_datagram(datagram, fd)
         return fd is None or not self._loop.alone
 
     def drain(self) -> None:

@@ -19,6 +19,7 @@ from puregss.acceptor.framings import FRAMINGS
 from puregss.acceptor.handlers import BUILT_IN, Handler, load_handler
 from puregss.acceptor.handoff import (
     MAX_DATAGRAM,
+    MAX_NEWS,
     Acknowledged,
     Closed,
     Data,
@@ -98,7 +99,7 @@ class Worker:
         """
         record = encode_message(message)
         size = self._outbox_size + len(record)
-        if size > MAX_DATAGRAM:
+        if size > MAX_NEWS:
             self._flush()
             size = len(record)
         self._outbox.append(record)
@@ -164,6 +165,8 @@ class Worker:
             connection = RelayedConnection(number, session, leftover, self.tell, self._closed)
         else:
             connection = DirectConnection(number, session, leftover, self.loop, client, self._closed)
+        if leftover:
+            self.loop.alone = False  # this round will serve it, for as long as that takes: others are heard before
         self._connections[number] = connection
         self.tell(made(Acknowledged, (number,)))
         self._fresh.append(connection)  # behind its record: `tell` may send first, and who is fresh begins with that

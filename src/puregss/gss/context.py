@@ -201,7 +201,7 @@ class SecurityContext(InquiryCalls, MessageCalls):
             raise GSSError(
                 "the context is established already; it takes no more context tokens", minor=ContextMinor.ESTABLISHED
             )
-        if not stepping.acquire(blocking=False):
+        if not stepping.acquire(False):
             raise GSSError("another thread or task is stepping this context; a context takes one token at a time")
         if self._establishment is not establishment:  # established, or deleted, since we looked
             stepping.release()

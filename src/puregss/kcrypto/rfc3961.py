@@ -50,4 +50,4 @@ def derive(algorithm: CipherAlgorithm, size: int, constants: tuple[bytes, ...]) 
     first = encrypt(folded)
     if size == 16:
         return list(blocks_of(first))
-    return list(map(add, blocks_of(first), blocks_of(encrypt(first))))
+    return [*map(add, blocks_of(first), blocks_of(encrypt(first)))]

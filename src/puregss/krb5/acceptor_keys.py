@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from puregss.base.errors import BadMICError, GSSError, MissingCredentialsError, OperationUnavailableError
@@ -47,33 +47,36 @@ def open_ticket(ticket: Ticket, keys: KeySource, acceptor: Principal | None) -> 
     """
     cipher = ticket.enc_part.cipher
     tried = False
-    for candidate in _candidates(ticket, keys, acceptor):
-        try:
-            plaintext = candidate.key.decrypt(_TICKET_USAGE, cipher)
-        except BadMICError:
-            named = (candidate.principal, candidate.kvno) == (ticket.server, ticket.enc_part.kvno)
-            tried = tried or named
-            continue
-        return decode_enc_ticket_part(plaintext), candidate.principal
+    # Peers differ in how they count versions and in how they spell a service, while a wrong key cannot open anything.
+    for candidates in (_named, _others):
+        for candidate in candidates(ticket, keys, acceptor):
+            try:
+                plaintext = candidate.key.decrypt(_TICKET_USAGE, cipher)
+            except BadMICError:
+                named = (candidate.principal, candidate.kvno) == (ticket.server, ticket.enc_part.kvno)
+                tried = tried or named
+                continue
+            return decode_enc_ticket_part(plaintext), candidate.principal
     raise _explain(ticket, keys, acceptor, tried)
 
 
-def _candidates(ticket: Ticket, keys: KeySource, acceptor: Principal | None) -> Iterator[ServiceKey]:
-    """The key that the ticket names, then every other that might do.
+def _named(ticket: Ticket, keys: KeySource, acceptor: Principal | None) -> Sequence[ServiceKey]:
+    """The key that the ticket names."""
+    sealed = ticket.enc_part
+    if sealed.etype not in SUPPORTED or not matches(acceptor, ticket.server):
+        return ()
+    return keys.find(ticket.server, sealed.kvno, sealed.etype)
 
-    Peers differ in how they count versions and in how they spell a service, while a wrong key cannot open anything.
-    """
+
+def _others(ticket: Ticket, keys: KeySource, acceptor: Principal | None) -> Sequence[ServiceKey]:
+    """Every other that might do."""
     enctype = ticket.enc_part.etype
     if enctype not in SUPPORTED:
-        return
-    named: tuple[ServiceKey, ...] = ()
-    if matches(acceptor, ticket.server):
-        named = tuple(keys.find(ticket.server, ticket.enc_part.kvno, enctype))
-        yield from named
+        return ()
+    named = _named(ticket, keys, acceptor)
     wanted = None if acceptor is None or _is_pattern(acceptor) else acceptor
-    for candidate in keys.find(wanted, None, enctype):
-        if candidate not in named and matches(acceptor, candidate.principal):
-            yield candidate
+    found = keys.find(wanted, None, enctype)
+    return [each for each in found if each not in named and matches(acceptor, each.principal)]
 
 
 def _explain(ticket: Ticket, keys: KeySource, acceptor: Principal | None, tried: bool) -> GSSError:

@@ -97,6 +97,13 @@ def _fields(layout: bytes) -> Struct:
     return Struct(f">{_LAYOUT_SIZE}sIQQQ{keys[0]}s{keys[1]}s{keys[2]}s{8 if bits & _BITMAP else 0}s")
 
 
+@lru_cache(maxsize=256)
+def _layout(bits: int, *enctypes: int) -> tuple[bytes, Struct]:
+    """The layout, and its fields."""
+    layout = bytes((_VERSION, bits, *enctypes))
+    return layout, _fields(layout)
+
+
 @lru_cache(maxsize=8)
 def _fact_fields(bits: int) -> Struct:
     """The same of the facts, before names and authorization data: flags, times, and how long the names are."""
@@ -126,8 +133,8 @@ def encode_record(record: ContextRecord) -> bytes:
     if initiator.realm != acceptor.realm:
         bits |= _INITIATOR_REALM
     key, first, second = record.session_key, record.initiator_subkey, record.acceptor_subkey
-    layout = bytes((_VERSION, bits, key.enctype, first.enctype if first else 0, second.enctype if second else 0))
-    fixed = _fields(layout).pack(
+    layout, fields = _layout(bits, key.enctype, first.enctype if first else 0, second.enctype if second else 0)
+    fixed = fields.pack(
         layout, record.flags, record.send_seq, recv.base, expected,
         key.dangerous_material(),
         first.dangerous_material() if first else b"",

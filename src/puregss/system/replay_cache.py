@@ -28,8 +28,7 @@ _RECORD: Final = 16
 _PAIR: Final = 2 * _RECORD
 _MAX_SIZE: Final = (1 << 31) - 1
 _TIMESTAMP: Final = Struct(">I")
-_TIMES: Final = Struct(f">{_TAG}xI{_TAG}xI")
-"""Of the two records where a tag may stand."""
+_TWO_RECORDS: Final = Struct(">12sI12sI")
 _FLOCK: Final = Struct("hhqqi4x")
 _LOCK: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _UNLOCK: Final = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, 0, 0, 0)
@@ -120,14 +119,14 @@ class FileReplayCache:
         hashes = siphash24(_keys(seed), tag, bisect_left(_OFFSETS, size) + 1)
         place = None
         expired = max(now - self._skew, 1)  # 0: never written
-        for (offset, slots), hashed in zip(_TABLES, hashes, strict=True):
+        for hashed, (offset, slots) in zip(hashes, _TABLES):  # noqa: B905  # `strict` is a dict a call
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
             slot = offset + hashed % slots * _RECORD
             records = os.pread(descriptor, _PAIR, slot)
-            if tag in records and tag in (records[:_TAG], records[_RECORD : _RECORD + _TAG]):
-                return None
             last = len(records) < _PAIR
-            time1, time2 = _TIMES.unpack(records.ljust(_PAIR, b"\0") if last else records)
+            tag1, time1, tag2, time2 = _TWO_RECORDS.unpack(records.ljust(_PAIR, b"\0") if last else records)
+            if tag1 == tag or tag2 == tag:
+                return None
             if time1 >= expired and time2 >= expired:
                 continue  # both count still, as nearly all do where there is more than one table
             if place is None:

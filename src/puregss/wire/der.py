@@ -8,6 +8,7 @@ fill these gaps; nobody above `wire` calls the library itself.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from cryptography.hazmat.asn1 import (
@@ -55,7 +56,6 @@ __all__ = [
 SEQUENCE: Final = 0x30
 GENERAL_STRING: Final = 0x1B
 
-_ONE_OCTET: Final = 0x81
 _TWO_OCTETS: Final = 0x82
 _LONG: Final = 4 + 0x100
 
@@ -121,14 +121,13 @@ def decode_length(data: bytes, offset: int) -> tuple[int, int]:
 
 def encode_tlv(tag: int, contents: bytes) -> bytes:
     """`contents` under the one-octet identifier `tag`."""
-    length = len(contents)
-    if length < 0x80:
-        return bytes((tag, length)) + contents
-    if length <= 0xFF:
-        return bytes((tag, _ONE_OCTET, length)) + contents
-    if length <= 0xFFFF:
-        return bytes((tag, _TWO_OCTETS, length >> 8, length & 0xFF)) + contents
-    return bytes((tag,)) + encode_length(length) + contents
+    return _head(tag, len(contents)) + contents
+
+
+@lru_cache(maxsize=1024)
+def _head(tag: int, length: int) -> bytes:
+    """Messages of one kind differ little in length, and this is asked for more often than anything here."""
+    return bytes((tag,)) + encode_length(length)
 
 
 def decode_tlv(tag: int, data: bytes, what: str = "value") -> bytes:
