@@ -43,6 +43,10 @@ MESSAGES: list[Message] = [
 ]
 
 
+def header(kind: int, size: int, connection: int = 1) -> bytes:
+    return struct.pack(">BQI", kind, connection, size)
+
+
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_decoding_undoes_encoding(message: Message) -> None:
     assert decode_datagram(encode_message(message)) == [message]
@@ -64,27 +68,40 @@ def test_a_cut_or_longer_datagram_is_refused(message: Message) -> None:
 
 @pytest.mark.parametrize("sizes", [(6, 0), (0, 6), (3, 3), (2**32 - 1, 2**32 - 1)])
 def test_a_hand_off_whose_sizes_run_past_its_end_is_refused(sizes: tuple[int, int]) -> None:
-    body = struct.pack(">Q?IIII", 1, True, 0, 0, *sizes) + b"token"
+    body = struct.pack(">?IIII", True, 0, 0, *sizes) + b"token"
     with pytest.raises(InvalidTokenError):
-        decode_datagram(b"\3" + len(body).to_bytes(4, "big") + body)
+        decode_datagram(header(3, len(body)) + body)
 
 
 @pytest.mark.parametrize("texts", [b"", b"a\0b\0c\0d", b"a\0b\0c\0d\0e\0f"])
 def test_a_hand_off_without_five_texts_is_refused(texts: bytes) -> None:
-    body = struct.pack(">Q?IIII", 1, True, 0, 0, 0, 0) + texts
+    body = struct.pack(">?IIII", True, 0, 0, 0, 0) + texts
     with pytest.raises(InvalidTokenError):
-        decode_datagram(b"\3" + len(body).to_bytes(4, "big") + body)
+        decode_datagram(header(3, len(body)) + body)
 
 
 @given(st.binary(max_size=200))
 def test_hostile_octets_end_in_messages_or_a_status(octets: bytes) -> None:
     for kind in range(10):
-        body = bytes((kind,)) + len(octets).to_bytes(4, "big") + octets
+        body = header(kind, len(octets)) + octets
         for datagram in (octets, body):
             try:
                 decode_datagram(datagram)
             except GSSError:
                 continue
+
+
+@pytest.mark.parametrize("message", [m for m in MESSAGES if not m.connection], ids=lambda m: type(m).__name__)
+def test_what_is_not_about_a_connection_names_none(message: Message) -> None:
+    octets = encode_message(message)
+    with pytest.raises(InvalidTokenError):
+        decode_datagram(octets[:1] + (7).to_bytes(8, "big") + octets[9:])
+
+
+@pytest.mark.parametrize("kind", [1, 4])
+def test_what_says_all_by_its_type_has_no_contents(kind: int) -> None:
+    with pytest.raises(InvalidTokenError):
+        decode_datagram(header(kind, 1, connection=0) + b"x")
 
 
 def test_secrets_do_not_show() -> None:

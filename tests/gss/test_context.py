@@ -526,7 +526,7 @@ def test_the_same_credentials_accept_by_the_rules_of_the_world_they_are_in(
     token = SecurityContext(name=SERVICE, world=world).step()
     world.moving.offset = 400
     for here, let_in in ((world, False), (lenient, True), (world, False)):
-        context = SecurityContext(usage="accept", creds=credentials, world=here)
+        context = SecurityContext.accepting(credentials, here)
         if let_in:
             assert context.step(token)
         else:

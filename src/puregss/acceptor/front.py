@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from puregss.acceptor.candidate import AcceptingContext, Candidate
 from puregss.acceptor.dispatch import Dispatcher, HandOver, Reclaim
@@ -65,6 +65,14 @@ class Front:
         self._framing = FRAMINGS[settings.framing]
         self._dispatcher = Dispatcher(self.loop, settings, self.counters, observe, reclaim)
         self._supervisor = Supervisor(self.loop, settings, self, clock, worker_command)
+        self._on_message: dict[type[Message], Callable[[WorkerProcess, Any], None]] = {
+            Acknowledged: self._dispatcher.on_acknowledged,
+            Closed: self._on_closed,
+            Data: self._dispatcher.on_data,
+            Refused: self._dispatcher.on_refused,
+            Ready: self._on_ready,
+            Failed: self._on_failed,
+        }
         self._candidates: dict[int, Candidate] = {}
         self._pid = os.getpid()
         self._listening = False
@@ -230,33 +238,29 @@ class Front:
     # Workers
 
     def on_message(self, worker: WorkerProcess, message: Message) -> None:
-        match message:
-            case Acknowledged():
-                self._dispatcher.on_acknowledged(worker, message)
-            case Closed():
-                self._dispatcher.on_closed(worker, message)
-                self._listen_if_room()
-            case Data():
-                self._dispatcher.on_data(worker, message)
-            case Refused():
-                self._dispatcher.on_refused(worker, message)
-            case Ready():
-                worker.ready = True
-                self._dispatcher.add_worker(worker)
-                if self._starting and all(each.ready for each in self._supervisor.workers):
-                    self.loop.stop()
-            case Failed():
-                self._on_failed(worker, message.reason)
-            case _:
-                log.error("worker %d sent what no worker sends and is killed", worker.pid)
-                worker.kill()
+        on_message = self._on_message.get(type(message))
+        if on_message is None:
+            log.error("worker %d sent what no worker sends and is killed", worker.pid)
+            worker.kill()
+        else:
+            on_message(worker, message)
 
-    def _on_failed(self, worker: WorkerProcess, reason: str) -> None:
+    def _on_closed(self, worker: WorkerProcess, message: Closed) -> None:
+        self._dispatcher.on_closed(worker, message)
+        self._listen_if_room()
+
+    def _on_ready(self, worker: WorkerProcess, message: Ready) -> None:
+        worker.ready = True
+        self._dispatcher.add_worker(worker)
+        if self._starting and all(each.ready for each in self._supervisor.workers):
+            self.loop.stop()
+
+    def _on_failed(self, worker: WorkerProcess, message: Failed) -> None:
         if self._starting:
-            self._failure = plain(reason)
+            self._failure = plain(message.reason)
             self.loop.stop()
         elif not self._failure:  # else this worker only says once more why the acceptor does not start
-            log.error("worker %d cannot work: %s", worker.pid, plain(reason))
+            log.error("worker %d cannot work: %s", worker.pid, plain(message.reason))
 
     def on_worker_gone(self, worker: WorkerProcess, how: str) -> None:
         if self._starting and not self._failure:

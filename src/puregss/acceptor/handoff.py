@@ -3,7 +3,9 @@
 They travel over a Unix socket pair that keeps message boundaries (SOCK_SEQPACKET). One datagram
 holds one or more records:
 
-    record = type, 1 octet | length of the body, 4 octets, big endian | body
+    record = type, 1 octet | connection, 8 octets | length of the body, 4 octets, big endian | body
+
+The connection is 0 where a record is not about one.
 
 A hand-off is one datagram with one record, and in the connection topology the client's socket goes
 with it (SCM_RIGHTS). Everything a client can influence is bounded before it gets here; a worker is
@@ -17,7 +19,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from puregss.acceptor.peer import Peer
 from puregss.base.errors import InvalidTokenError
@@ -30,11 +32,10 @@ MAX_NEWS: Final = 64 * 1024
 """The largest datagram of a worker."""
 CHUNK: Final = 48 * 1024
 """The most that one Data record carries."""
-_ID: Final = struct.Struct(">Q")
-_HEADER: Final = struct.Struct(">BI")
+_HEADER: Final = struct.Struct(">BQI")
 _HEADER_SIZE: Final = _HEADER.size
 _START: Final = struct.Struct(">Id4I")
-_HAND_OFF: Final = struct.Struct(">Q?IIII")
+_HAND_OFF: Final = struct.Struct(">?IIII")
 _flags_of: Final = lru_cache(64)(RequirementFlag)
 """Making an enumeration's member is slow, and contexts differ in few of them."""
 
@@ -42,6 +43,8 @@ _flags_of: Final = lru_cache(64)(RequirementFlag)
 @dataclass(slots=True)
 class Start:
     """Front to worker, first of all: who you are."""
+
+    connection: ClassVar[int] = 0
 
     channel_key: bytes = field(repr=False)
     handler: str
@@ -56,10 +59,14 @@ class Start:
 class Ready:
     """Worker to front: the handler is loaded, hand-offs are welcome."""
 
+    connection: ClassVar[int] = 0
+
 
 @dataclass(slots=True)
 class Failed:
     """Worker to front: it cannot work, and why, in one sentence."""
+
+    connection: ClassVar[int] = 0
 
     reason: str
 
@@ -112,6 +119,8 @@ class Closed(NamedTuple):
 class Drain:
     """Front to worker: no more hand-offs will come; exit when the connections are over, or after `seconds`."""
 
+    connection: ClassVar[int] = 0
+
     seconds: float
 
 
@@ -120,9 +129,9 @@ Message = Start | Ready | Failed | HandOff | Acknowledged | Refused | Data | Clo
 
 def encode_message(message: Message) -> bytes:
     """One record."""
-    number, encode = _ENCODERS[type(message)]
+    kind, encode = _ENCODERS[type(message)]
     body = encode(message)
-    return _HEADER.pack(number, len(body)) + body
+    return _HEADER.pack(kind, message.connection, len(body)) + body
 
 
 def decode_datagram(datagram: bytes) -> list[Message]:
@@ -131,10 +140,10 @@ def decode_datagram(datagram: bytes) -> list[Message]:
     start, end = 0, len(datagram)
     try:
         while start < end:
-            number, length = _HEADER.unpack_from(datagram, start)
+            kind, connection, length = _HEADER.unpack_from(datagram, start)
             body = start + _HEADER_SIZE
             start = body + length
-            messages.append(_DECODERS[number](datagram[body:start]))
+            messages.append(_DECODERS[kind](connection, datagram[body:start]))
     except (struct.error, IndexError) as error:
         raise InvalidTokenError("a record between front and worker is cut off, or of an unknown type") from error
     if start > end:
@@ -148,7 +157,8 @@ def _encode_start(message: Start) -> bytes:
     return b"".join((fixed, *parts))
 
 
-def _decode_start(body: bytes) -> Start:
+def _decode_start(connection: int, body: bytes) -> Start:
+    _check_nothing(connection)
     limit, timeout, *sizes = _START.unpack_from(body)
     parts, end = [], _START.size
     for size in sizes:
@@ -163,13 +173,13 @@ def _decode_start(body: bytes) -> Start:
 def _encode_hand_off(message: HandOff) -> bytes:
     token, leftover = message.token, message.leftover
     initiator, acceptor, mechanism, enctype, flags, address, accepted_by = message.peer
-    fixed = _HAND_OFF.pack(message.connection, message.relayed, flags, accepted_by, len(token), len(leftover))
+    fixed = _HAND_OFF.pack(message.relayed, flags, accepted_by, len(token), len(leftover))
     texts = "\0".join((initiator, acceptor, mechanism, enctype, address))
     return b"".join((fixed, token, leftover, _encode_text(texts)))
 
 
-def _decode_hand_off(body: bytes) -> HandOff:
-    connection, relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
+def _decode_hand_off(connection: int, body: bytes) -> HandOff:
+    relayed, flags, accepted_by, token_size, leftover_size = _HAND_OFF.unpack_from(body)
     leftover_at = _HAND_OFF.size + token_size
     texts_at = leftover_at + leftover_size
     texts = _decode_text(body[texts_at:]).split("\0")
@@ -190,30 +200,30 @@ def _decode_text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 
 
-def _encode_end(message: Refused | Closed) -> bytes:
-    return _ID.pack(message.connection) + _encode_text(message.reason)
+def _decode_acknowledged(connection: int, body: bytes) -> Acknowledged:
+    _check_nothing(body)
+    return made(Acknowledged, (connection,))
 
 
-def _decode_refused(body: bytes) -> Refused:
-    return Refused(_ID.unpack_from(body)[0], _decode_text(body[_ID.size :]))
-
-
-def _decode_closed(body: bytes) -> Closed:
-    return made(Closed, (*_ID.unpack_from(body), _decode_text(body[_ID.size :])))
-
-
-def _decode_data(body: bytes) -> Data:
-    return made(Data, (*_ID.unpack_from(body), body[_ID.size :]))
-
-
-def _decode_ready(body: bytes) -> Ready:
-    if body:
-        raise InvalidTokenError("a Ready record between front and worker has contents")
+def _decode_ready(connection: int, body: bytes) -> Ready:
+    _check_nothing(connection)
+    _check_nothing(body)
     return Ready()
 
 
-def _decode_drain(body: bytes) -> Drain:
+def _decode_failed(connection: int, body: bytes) -> Failed:
+    _check_nothing(connection)
+    return Failed(_decode_text(body))
+
+
+def _decode_drain(connection: int, body: bytes) -> Drain:
+    _check_nothing(connection)
     return Drain(_seconds(*struct.unpack(">d", body)))
+
+
+def _check_nothing(field: object) -> None:
+    if field:
+        raise InvalidTokenError("a record between front and worker has what those of its type have not")
 
 
 def _seconds(seconds: float) -> float:
@@ -222,15 +232,21 @@ def _seconds(seconds: float) -> float:
     return seconds
 
 
-_CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[bytes], Message]]]] = {
+_CODECS: Final[dict[type[Any], tuple[Callable[[Any], bytes], Callable[[int, bytes], Message]]]] = {
     Start: (_encode_start, _decode_start),
     Ready: (lambda message: b"", _decode_ready),
-    Failed: (lambda message: _encode_text(message.reason), lambda body: Failed(_decode_text(body))),
+    Failed: (lambda message: _encode_text(message.reason), _decode_failed),
     HandOff: (_encode_hand_off, _decode_hand_off),
-    Acknowledged: (lambda message: _ID.pack(message.connection), lambda body: made(Acknowledged, _ID.unpack(body))),
-    Refused: (_encode_end, _decode_refused),
-    Data: (lambda message: _ID.pack(message.connection) + message.octets, _decode_data),
-    Closed: (_encode_end, _decode_closed),
+    Acknowledged: (lambda message: b"", _decode_acknowledged),
+    Refused: (
+        lambda message: _encode_text(message.reason),
+        lambda connection, body: Refused(connection, _decode_text(body)),
+    ),
+    Data: (lambda message: message.octets, lambda connection, body: made(Data, (connection, body))),
+    Closed: (
+        lambda message: _encode_text(message.reason),
+        lambda connection, body: made(Closed, (connection, _decode_text(body))),
+    ),
     Drain: (lambda message: struct.pack(">d", message.seconds), _decode_drain),
 }
 _ENCODERS: Final = {kind: (number, encode) for number, (kind, (encode, _)) in enumerate(_CODECS.items())}

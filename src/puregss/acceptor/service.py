@@ -27,7 +27,7 @@ def make_front(
     """A front that accepts on the listening socket `listener` for `credentials`, in `world` or the process's own."""
 
     def make_context() -> SecurityContext:
-        return SecurityContext(creds=credentials, usage="accept", world=world)
+        return SecurityContext.accepting(credentials, world)
 
     def reclaim(token: bytes, sender: ChannelSender) -> SecurityContext:
         return reclaim_context(token, sender, world=world)

@@ -9,9 +9,9 @@ import resource
 import signal
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from puregss.acceptor.framing import DataContext
@@ -72,6 +72,7 @@ class Worker:
         self._outbox_size = 0
         self._urgent = False  # whether the outbox leaves with this round; else by `loop.wake_by`
         self._fresh: list[Connection] = []
+        self._acknowledging: deque[list[Connection]] = deque()  # by datagrams that have not left yet
         self._drain_until = NEVER
         self._draining = False
         self._front = Packets(
@@ -117,7 +118,16 @@ class Worker:
             datagram = b"".join(self._outbox)
             self._outbox, self._outbox_size = [], 0
             fresh, self._fresh = self._fresh, []
-            self._front.send(datagram, on_sent=partial(_begin, fresh) if fresh else None)
+            if fresh:
+                self._acknowledging.append(fresh)
+                self._front.send(datagram, on_sent=self._begin_next)
+            else:
+                self._front.send(datagram)
+
+    def _begin_next(self) -> None:
+        """Datagrams leave in their order, and so do the connections that each acknowledges."""
+        for connection in self._acknowledging.popleft():
+            connection.begin()
 
     def _after_round(self) -> None:
         if self._urgent or self._draining or self.loop.now >= self.loop.wake_by:
@@ -192,11 +202,6 @@ class Worker:
         for connection in [relayed for relayed in self._connections.values() if relayed.relayed]:
             connection.close("the front is gone")
         self._drain(ORPHAN_DRAIN)
-
-
-def _begin(fresh: list[Connection]) -> None:
-    for connection in fresh:
-        connection.begin()
 
 
 def become(user: str) -> None:

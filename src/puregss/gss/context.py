@@ -129,9 +129,21 @@ class SecurityContext(InquiryCalls, MessageCalls):
     def of_restored(cls, restored: Restored, world: World) -> Self:
         """The handle of a context that came out of a token."""
         handle = cls.__new__(cls)
-        handle._prepare(world, enforce_lifetime=False)
+        handle._prepare(world, False)
         handle._adopt(restored.context)
         handle._delegated = restored.delegated
+        return handle
+
+    @classmethod
+    def accepting(cls, creds: Credentials, world: World | None) -> Self:
+        """`SecurityContext(creds=creds, usage="accept", world=world)`, for a service that makes one after the other:
+        without names for its arguments, which Python sorts out anew each time.
+        """
+        handle = cls.__new__(cls)
+        handle._prepare(world, False)
+        handle._usage = "accept"
+        handle._stepping = Lock()
+        handle._establishment = handle._acceptor(creds, None)
         return handle
 
     def _initiator(

@@ -130,4 +130,5 @@ class InquiryCalls:
 
 
 def _seconds_left(expiry: float, world: World) -> int:
-    return max(0, int(expiry - world.clock.now()))
+    left = int(expiry - world.clock.now())
+    return left if left > 0 else 0

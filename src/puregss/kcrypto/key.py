@@ -121,7 +121,7 @@ class Key:
         if expected is None:
             return self._profile.derive(self._material, *sealing_constants(usage))
         if not kept:
-            self._kept = {}  # an emptied dict holds on to its memory, for as long as a context lives
+            self._kept = _NOTHING  # an emptied dict holds on to its memory, for as long as a context lives
         return expected
 
     def _take(self, place: int) -> Any:
@@ -154,11 +154,13 @@ class Key:
 
     def sealer(self, usage: int) -> Sealer:
         """An object that encrypts message after message; it belongs to the caller, who locks it."""
-        return self._profile.sealer(*self._sealing_keys(usage))
+        ke, ki = self._sealing_keys(usage)
+        return self._profile.sealer(ke, ki)
 
     def opener(self, usage: int) -> Opener:
         """An object that decrypts message after message; it belongs to the caller, who locks it."""
-        return self._profile.opener(*self._sealing_keys(usage))
+        ke, ki = self._sealing_keys(usage)
+        return self._profile.opener(ke, ki)
 
     def checksum_mac(self, usage: int) -> Mac:
         """The MAC whose first `checksum_size` octets are the checksum. To be copied, never updated."""

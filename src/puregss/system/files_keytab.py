@@ -12,6 +12,9 @@ from puregss.krb5.ports import KeyLabel, ServiceKey
 from puregss.krb5.principal import Principal
 from puregss.system.files import Stamp, expand, keytab_path, read_file, stamp_of, write_file
 
+Found = dict[tuple[Principal | None, int | None, int], tuple[ServiceKey, ...]]
+"""Keys by the principal, version and enctype that were asked for."""
+
 _ADVICE = "give the service its keytab (ktadd, ktpass), or set KRB5_KTNAME to the right one"
 
 
@@ -27,10 +30,10 @@ class KeytabFile:
         self.path = keytab_path(name)
         self._file = str(self.path)  # asked for its stamp every time, which a Path makes dearer
         self._lock = Lock()
-        self._stamp: Stamp | None = None
+        self._found: tuple[Stamp | None, Found] = None, {}
+        """The file's stamp, and what was asked for since it had that: replaced as one, so that it is read unlocked."""
         self._entries: tuple[KeytabEntry, ...] = ()
         self._keys: dict[KeytabEntry, ServiceKey] = {}
-        self._found: dict[tuple[Principal | None, int | None, int], tuple[ServiceKey, ...]] = {}
 
     def describe(self) -> str:
         return f"FILE:{self.path}"
@@ -42,22 +45,23 @@ class KeytabFile:
 
     def find(self, principal: Principal | None, kvno: int | None, enctype: int) -> Sequence[ServiceKey]:
         wanted = (principal, kvno, enctype)
+        stamp, known = self._found
+        if stamp is not None and stamp == stamp_of(self._file) and (found := known.get(wanted)) is not None:
+            return found
         with self._lock:
             self._refresh()
-            found = self._found.get(wanted)
-            if found is None:
-                found = tuple(
-                    key
-                    for key in self._keys.values()
-                    if key.key.enctype == enctype and principal in (None, key.principal) and kvno in (None, key.kvno)
-                )
-                if found:  # only what is there is remembered: strangers choose what is asked for
-                    self._found[wanted] = found
+            found = tuple(
+                key
+                for key in self._keys.values()
+                if key.key.enctype == enctype and principal in (None, key.principal) and kvno in (None, key.kvno)
+            )
+            if found:  # only what is there is remembered: strangers choose what is asked for
+                self._found[1][wanted] = found
             return found
 
     def _refresh(self) -> None:
         stamp = stamp_of(self._file)
-        if stamp is not None and stamp == self._stamp:
+        if stamp is not None and stamp == self._found[0]:
             return
         octets = read_file(self.path, "the keytab", _ADVICE)
         try:
@@ -71,8 +75,7 @@ class KeytabFile:
             if key is not None:
                 self._keys[entry] = key
         self._entries = entries
-        self._found = {}
-        self._stamp = stamp
+        self._found = stamp, {}
 
     def __repr__(self) -> str:
         return f"<KeytabFile {self.describe()}>"

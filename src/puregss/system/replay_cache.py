@@ -76,7 +76,7 @@ class FileReplayCache:
                     found = self._place(descriptor, status.st_size, tag, now)
                     if found is not None:
                         # An authenticator from ahead of our clock is good until its own time and the skew have passed.
-                        _write(descriptor, tag + _TIMESTAMP.pack(max(now, ctime) & 0xFFFFFFFF), found)
+                        _write(descriptor, tag + _TIMESTAMP.pack((ctime if ctime > now else now) & 0xFFFFFFFF), found)
                 finally:
                     # Said aloud, for a child forked meanwhile holds the same open file and would keep the lock.
                     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _UNLOCK)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import repeat
 from struct import unpack
 from typing import Final
 
@@ -69,7 +68,7 @@ def in_lanes(keys: tuple[bytes, ...], data: bytes, likely: int) -> Iterator[int]
 
 def one_by_one(keys: tuple[bytes, ...], data: bytes, likely: int) -> Iterator[int]:
     """The same in C, each hash when it is asked for: so cheap that nothing is gained by knowing how many will be."""
-    return map(siphashc.siphash, keys, repeat(data))
+    return map(siphashc.siphash, keys, (data,) * len(keys))
 
 
 try:

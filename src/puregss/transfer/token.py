@@ -114,7 +114,7 @@ def seal(key: bytes, header: bytes, identity: bytes, oid: OID, record: bytes) ->
 def open_(key: bytes, token: bytes, identity: bytes) -> tuple[OID, bytes]:
     """Mechanism and record of a token. InvalidTokenError, and nothing parsed, if the seal does not hold."""
     try:
-        contents = AESGCM(key).decrypt(_NONCE, token[HEADER_SIZE:], bytes(token[:HEADER_SIZE]) + identity)
+        contents = AESGCM(key).decrypt(_NONCE, token[HEADER_SIZE:], b"".join((token[:HEADER_SIZE], identity)))
     except InvalidTag:
         raise InvalidTokenError(
             "the interprocess token was altered on its way (its seal does not open); "
