@@ -4,6 +4,8 @@ import os
 import threading
 import time
 
+import pytest
+
 from puregss.acceptor.loop import READ, WRITE, Loop
 
 
@@ -135,3 +137,27 @@ def test_a_tick_that_came_due_while_events_were_served_does_not_wait_for_another
     loop.close()
     os.close(read)
     os.close(write)
+
+
+@pytest.mark.parametrize(("silent", "first"), [(100, "heard"), (300, "tick")])
+def test_a_tick_waits_for_who_waits_to_be_heard_but_not_for_ever(
+    silent: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("puregss.acceptor.loop.MOST_EVENTS", 8)
+    loop, heard, at_tick = Loop(), set[int](), list[int]()
+    read, write = os.pipe()
+    others = [os.dup(read) for _ in range(silent)]
+    os.write(write, b"!")
+
+    def tick() -> None:
+        at_tick.append(len(heard))
+        loop.stop()
+
+    for other in others:
+        loop.watch(other, lambda events, other=other: heard.add(other))  # type: ignore[misc]
+    loop.every(0.0, tick)
+    loop.run()
+    assert (at_tick[0] == silent) is (first == "heard")
+    loop.close()
+    for descriptor in (read, write, *others):
+        os.close(descriptor)
