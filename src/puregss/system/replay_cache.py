@@ -118,7 +118,7 @@ class FileReplayCache:
         # Where there is room, it is in the tables that the file has begun or in the next one.
         hashes = siphash24(_keys(seed), tag, bisect_left(_OFFSETS, size) + 1)
         place = None
-        expired = max(now - self._skew, 1)  # 0: never written
+        expired = now - self._skew if now > self._skew else 1  # 0: never written
         for hashed, (offset, slots) in zip(hashes, _TABLES):  # noqa: B905  # `strict` is a dict a call
             # The format's description says `slots - 1`; MIT's code never did, and the file is shared with the code.
             slot = offset + hashed % slots * _RECORD
