@@ -165,15 +165,10 @@ def test_long_names_are_not_remembered(long: Principal) -> None:
     assert before == [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_facts)]
 
 
-def test_long_authorization_data_is_not_remembered() -> None:
-    before = _remembered_facts.cache_info().currsize
-    assert decode_record(encode_record(record(True, authdata=((1, bytes(600)),)))).authdata == ((1, bytes(600)),)
-    assert _remembered_facts.cache_info().currsize == before
-
-
-def test_what_is_remembered_of_a_ticket_holds_no_key() -> None:
+def test_what_is_remembered_of_a_ticket_holds_no_key_and_no_authorization_data() -> None:
     """Two contexts of one ticket share what it tells, and have their own keys, numbers and windows."""
     first, second = full(False), full(False)
+    first.authdata = second.authdata = ((1, b"what the KDC says of its client"),)
     second.session_key, second.acceptor_subkey, second.send_seq = Key(18, b"s" * 32), Key(18, b"a" * 32), 5
     second.recv.check(second.recv.base)
     decoded = [decode_record(encode_record(each)) for each in (first, second)]
@@ -184,6 +179,7 @@ def test_what_is_remembered_of_a_ticket_holds_no_key() -> None:
     ]
     octets = b"".join(each for key in remembered for each in key if isinstance(each, bytes))
     assert first.initiator.realm.encode() in octets
+    assert all(ad_data not in octets for _, ad_data in first.authdata)
     for key in (first.session_key, first.initiator_subkey, first.acceptor_subkey, second.session_key):
         assert key is not None
         assert key.dangerous_material() not in octets

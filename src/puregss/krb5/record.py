@@ -71,13 +71,15 @@ class ContextRecord:
         return self.acceptor_subkey or self.initiator_subkey or self.session_key
 
 
-Facts = tuple[Principal, Principal, int, int, int, int, int, tuple[tuple[int, bytes], ...]]
-"""What the ticket tells: initiator, acceptor, authtime, starttime, endtime, renew_till, ticket flags, authdata."""
+Facts = tuple[Principal, Principal, int, int, int, int, int]
+"""What the ticket tells: initiator, acceptor, authtime, starttime, endtime, renew_till, ticket flags."""
 
 
 @lru_cache(maxsize=256)
 def _fields(layout: bytes) -> Struct:
-    """What stands in every record of this layout, in order, before the facts; nothing (`0s`) for what it leaves out.
+    """What stands in every record of this layout, in order, before the facts: their octets are counted at the end.
+
+    Nothing (`0s`) stands for what the layout leaves out.
 
     InvalidTokenError for bits and encryption types we lack, OperationUnavailableError for another version.
     """
@@ -94,7 +96,7 @@ def _fields(layout: bytes) -> Struct:
         keys = [key_size(enctype) if enctype else 0 for enctype in layout[2:]]
     except GSSError as error:
         raise InvalidTokenError(f"the encoded context holds a key we cannot use: {error.message}") from error
-    return Struct(f">{_LAYOUT_SIZE}sIQQQ{keys[0]}s{keys[1]}s{keys[2]}s{8 if bits & _BITMAP else 0}s")
+    return Struct(f">{_LAYOUT_SIZE}sIQQQ{keys[0]}s{keys[1]}s{keys[2]}s{8 if bits & _BITMAP else 0}sI")
 
 
 @lru_cache(maxsize=256)
@@ -106,9 +108,9 @@ def _layout(bits: int, *enctypes: int) -> tuple[bytes, Struct]:
 
 @lru_cache(maxsize=8)
 def _fact_fields(bits: int) -> Struct:
-    """The same of the facts, before names and authorization data: flags, times, and how long the names are."""
+    """The same of the facts, before the names: flags and times."""
     start, renew = (_TIME_SIZE if bits & bit else 0 for bit in (_STARTTIME, _RENEW_TILL))
-    return Struct(f">IbIbI{start}s{renew}sI")
+    return Struct(f">IbIbI{start}s{renew}s")
 
 
 def encode_record(record: ContextRecord) -> bytes:
@@ -133,19 +135,19 @@ def encode_record(record: ContextRecord) -> bytes:
     if initiator.realm != acceptor.realm:
         bits |= _INITIATOR_REALM
     key, first, second = record.session_key, record.initiator_subkey, record.acceptor_subkey
+    facts = _fact_fields(bits & _OF_FACTS).pack(
+        record.ticket_flags,
+        record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
+        starttime, renew_till,
+    )  # fmt: skip
+    names = _encode_names(acceptor, initiator)
     layout, fields = _layout(bits, key.enctype, first.enctype if first else 0, second.enctype if second else 0)
     fixed = fields.pack(
         layout, record.flags, record.send_seq, recv.base, expected,
         key.dangerous_material(),
         first.dangerous_material() if first else b"",
         second.dangerous_material() if second else b"",
-        bitmap,
-    )  # fmt: skip
-    names = _encode_names(acceptor, initiator)
-    facts = _fact_fields(bits & _OF_FACTS).pack(
-        record.ticket_flags,
-        record.authtime >> 32, record.authtime & 0xFFFF_FFFF, record.endtime >> 32, record.endtime & 0xFFFF_FFFF,
-        starttime, renew_till, len(names),
+        bitmap, len(facts) + len(names),
     )  # fmt: skip
     octets = [fixed, facts, names]
     for ad_type, ad_data in record.authdata:
@@ -161,14 +163,16 @@ def decode_record(data: bytes) -> ContextRecord:
         raise InvalidTokenError("the encoded context is cut off")
     _, bits, enctype, initiator_enctype, acceptor_enctype = layout
     (
-        _, flags, send_seq, base, expected, session_key, initiator_subkey, acceptor_subkey, bitmap,
+        _, flags, send_seq, base, expected, session_key, initiator_subkey, acceptor_subkey, bitmap, size,
     ) = fields.unpack_from(data)  # fmt: skip
-    facts = data[fields.size :]
+    end = fields.size + size
+    if end > len(data):
+        raise InvalidTokenError("the encoded context is cut off")
     # A client's contexts are made with one ticket, again and again: what it tells is decoded once, where it is short.
-    read = _remembered_facts if len(facts) <= _LONGEST_REMEMBERED else _decode_facts
-    (
-        initiator, acceptor, authtime, starttime, endtime, renew_till, ticket_flags, authdata,
-    ) = read(bits & _OF_FACTS, facts)  # fmt: skip
+    read = _remembered_facts if size <= _LONGEST_REMEMBERED else _decode_facts
+    initiator, acceptor, authtime, starttime, endtime, renew_till, ticket_flags = read(
+        bits & _OF_FACTS, data[fields.size : end]
+    )
     # By position: for a class that is called by names Python makes a dict of them first.
     recv = SequenceWindow(
         base,
@@ -192,7 +196,7 @@ def decode_record(data: bytes) -> ContextRecord:
         Key(acceptor_enctype, acceptor_subkey) if acceptor_enctype else None,
         send_seq,
         recv,
-        authdata,
+        _decode_authdata(data, end),
     )
 
 
@@ -200,12 +204,9 @@ def _decode_facts(bits: int, data: bytes) -> Facts:
     fields = _fact_fields(bits)
     if len(data) < fields.size:
         raise InvalidTokenError("the encoded context is cut off")
-    ticket_flags, authtime_high, authtime, endtime_high, endtime, starttime, renew_till, size = fields.unpack_from(data)
+    ticket_flags, authtime_high, authtime, endtime_high, endtime, starttime, renew_till = fields.unpack_from(data)
     authtime |= authtime_high << 32
-    end = fields.size + size
-    if end > len(data):
-        raise InvalidTokenError("the encoded context is cut off")
-    acceptor, initiator = _decode_names(data[fields.size : end], bits & _INITIATOR_REALM != 0)
+    acceptor, initiator = _decode_names(data[fields.size :], bits & _INITIATOR_REALM != 0)
     return (
         initiator,
         acceptor,
@@ -214,7 +215,6 @@ def _decode_facts(bits: int, data: bytes) -> Facts:
         endtime_high << 32 | endtime,
         _decode_time(renew_till) if renew_till else 0,
         ticket_flags,
-        _decode_authdata(data, end),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -177,21 +178,30 @@ def test_a_stranger_cannot_fill_memory_with_elements() -> None:
 
 
 def test_tickets_that_tell_the_same_have_their_own_keys_and_flags() -> None:
-    before = ticket._remembered_others.cache_info()
+    before = ticket._remembered_facts.cache_info()
     for number in range(3):
         part = USUAL_PART._replace(flags=number, key=EncryptionKey(18, bytes((number,)) * 32))
         read = ticket._read_enc_ticket_part(ticket.encode_enc_ticket_part(part))
         assert read == part
-    after = ticket._remembered_others.cache_info()
+    after = ticket._remembered_facts.cache_info()
     assert after.hits >= before.hits + 2
     assert after.currsize <= before.currsize + 1
 
 
 def test_a_long_ticket_is_not_remembered() -> None:
-    before = ticket._remembered_others.cache_info()
-    part = USUAL_PART._replace(authorization_data=((1, bytes(1000)),))
+    before = ticket._remembered_facts.cache_info()
+    part = USUAL_PART._replace(transited=ticket.TransitedEncoding(1, bytes(600)))
     assert ticket._read_enc_ticket_part(ticket.encode_enc_ticket_part(part)) == part
-    assert ticket._remembered_others.cache_info() == before
+    assert ticket._remembered_facts.cache_info() == before
+
+
+def test_authorization_data_is_not_remembered() -> None:
+    secret = b"what the KDC says of its client"
+    part = USUAL_PART._replace(authorization_data=((1, secret),))
+    assert ticket._read_enc_ticket_part(ticket.encode_enc_ticket_part(part)) == part
+    kept = [each for each in gc.get_referents(ticket._remembered_facts) if type(each) is dict]
+    assert CLIENT.realm.encode() in repr(kept).encode()
+    assert secret not in repr(kept).encode()
 
 
 SAME_SIZE: dict[str, tuple[Codec, Any, Any]] = {

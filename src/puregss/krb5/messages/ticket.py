@@ -88,8 +88,9 @@ TICKET: Final = application(1)
 _ENC_TICKET_PART: Final = application(3)
 _FLAGS: Final = b"\xa0\x07\x03\x05\x00"
 """[0] BIT STRING of 32 bits, without these."""
-_LONGEST_REMEMBERED: Final = 1024
-"""Octets of an EncTicketPart whose fields are remembered: memory is not for KDCs to fill, who choose what is in one."""
+_LONGEST_REMEMBERED: Final = 512
+"""Octets of an EncTicketPart, its authorization data apart, whose facts are remembered: memory is not for KDCs to fill.
+"""
 
 AD_IF_RELEVANT: Final = 1
 _DEEPEST: Final = 8
@@ -251,13 +252,23 @@ _ENC_TICKET_PARTS: Final = Places(_find_enc_ticket_part)
 
 def _read_enc_ticket_part(data: bytes) -> EncTicketPart:
     fields = _ENC_TICKET_PARTS.fields(data)
-    flags, kind, key = fields[:3]
-    read = _remembered_others if len(data) <= _LONGEST_REMEMBERED else _read_others
-    others = read(*fields[3:])
-    return made(EncTicketPart, (int.from_bytes(flags, "big"), made(EncryptionKey, (SMALL_NUMBERS[kind], key)), *others))
+    flags, kind, key, *_, authdata = fields
+    # A client comes with the same ticket again and again. What its key seals is read anew each time, and of its key and
+    # its authorization data nothing is kept.
+    read = _remembered_facts if len(data) - len(authdata) <= _LONGEST_REMEMBERED else _read_facts
+    return made(
+        EncTicketPart,
+        (
+            int.from_bytes(flags, "big"),
+            made(EncryptionKey, (SMALL_NUMBERS[kind], key)),
+            *read(*fields[3:11]),
+            (),
+            authorization_data(authdata),
+        ),
+    )
 
 
-def _read_others(
+def _read_facts(
     realm: bytes,
     name: bytes,
     tr_type: bytes,
@@ -266,9 +277,8 @@ def _read_others(
     starttime: bytes,
     endtime: bytes,
     renew_till: bytes,
-    authdata: bytes,
 ) -> tuple[object, ...]:
-    """The fields behind the key."""
+    """The client, its path and the times."""
     return (
         principal_of(realm, name),
         made(TransitedEncoding, (SMALL_NUMBERS[tr_type], transited)),
@@ -276,14 +286,10 @@ def _read_others(
         time(starttime) if starttime else None,
         time(endtime),
         time(renew_till) if renew_till else None,
-        (),
-        authorization_data(authdata),
     )
 
 
-# A client comes with the same ticket again and again. What its key seals is read anew each time, and nothing of the
-# key is kept: a session key outlives no context here.
-_remembered_others = lru_cache(maxsize=512)(_read_others)
+_remembered_facts = lru_cache(maxsize=512)(_read_facts)
 
 
 def _decode_enc_ticket_part(data: bytes) -> EncTicketPart:
