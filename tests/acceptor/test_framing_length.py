@@ -41,6 +41,14 @@ def test_what_was_not_given_out_is_left_over_once() -> None:
     assert framing.leftover() == b""
 
 
+def test_what_was_given_out_is_not_kept_beside_the_beginning_of_the_next() -> None:
+    framing = LengthFraming(100_000)
+    framing.feed(encode_frame(bytes(60_000)) + b"\0\0")
+    assert framing.next_frame() == Frame(0, bytes(60_000))
+    assert framing.next_frame() is None
+    assert len(framing._buffer) == 2
+
+
 def test_each_context_token_gets_one_frame() -> None:
     framing = LengthFraming(100)
     assert framing.context_token(Frame(0, b"token")) == b"token"

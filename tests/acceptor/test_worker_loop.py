@@ -82,6 +82,31 @@ def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_
     assert [Acknowledged(1) in messages for messages in heard_at_use] == [True]
 
 
+def test_each_connection_begins_with_its_own_acknowledgement() -> None:
+    """Also where the front is slow to read, and their datagrams wait behind each other."""
+    heard: list[Message] = []
+    early: list[int] = []
+
+    def handler(message: bytes, peer: Peer) -> bytes:
+        heard.extend(told(front))
+        if Acknowledged(message[0]) not in heard:
+            early.append(message[0])
+        return message
+
+    worker, front = employ(handler)
+    while not worker._front.queued:
+        worker.tell(Data(0, bytes(40_000)))
+        worker._flush()
+    for number in (1, 2):
+        hand_over(front, number, b"\0\0\0\1" + bytes([number]))
+        run_one_round(worker)
+    while worker._front.queued:
+        heard += decode_datagram(front.recv(MAX_NEWS))
+        run_one_round(worker)
+    assert Acknowledged(2) in heard + told(front)
+    assert not early
+
+
 def test_hand_offs_that_wait_behind_each_other_are_acknowledged_in_one_round() -> None:
     """A round may be long: it serves every client that is ready, and each may keep the handler busy."""
     worker, front = employ(echo)
@@ -140,6 +165,29 @@ def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
         clock += seconds
         run_one_round(worker)
         assert told(front) == closed
+
+
+def test_the_time_that_another_client_takes_is_not_the_silence_of_one_who_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+
+    def slow(message: bytes, peer: Peer) -> bytes:
+        nonlocal clock
+        clock += 100
+        return message
+
+    worker, front = employ(slow, idle_timeout=60)
+    first, second = (socket.socketpair() for _ in range(2))
+    for number, (_, theirs) in enumerate((first, second), 1):
+        theirs.setblocking(False)
+        if number == 2:
+            first[0].send(QUESTION)  # is served in the round that hands over the second, and before
+        hand_over(front, number, client=theirs)
+        run_one_round(worker)
+        run_one_round(worker)  # which looks who is idle, and forgets that the channel was ready first
+    assert told(front) == [Acknowledged(1), Acknowledged(2)]
 
 
 def test_the_news_of_an_orderly_end_goes_with_the_next_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:

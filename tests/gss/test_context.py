@@ -21,6 +21,7 @@ from puregss.base.errors import (
     GSSError,
     InvalidTokenError,
     MissingContextError,
+    MissingCredentialsError,
     OperationUnavailableError,
     SupplementaryError,
     TokenTooEarlyError,
@@ -516,6 +517,18 @@ def test_the_worlds_skew_decides_how_wrong_a_clock_may_be(world: World, monkeypa
     token = SecurityContext(name=SERVICE, world=world).step()
     world.moving.offset = 0
     assert SecurityContext(usage="accept", world=world).step(token)
+
+
+def test_an_accepting_context_is_the_constructors(world: World) -> None:
+    both, initiating = Credentials(world=world), Credentials(usage="initiate", world=world)
+    made = [SecurityContext(creds=both, usage="accept", world=world), SecurityContext.accepting(both, world)]
+    assert [repr(each) for each in made] == ["<SecurityContext accept: establishing>"] * 2
+    assert [(each.usage, each.locally_initiated, each.complete) for each in made] == [("accept", False, False)] * 2
+    for each in made:
+        each.step(SecurityContext(name=SERVICE, world=world).step())
+        assert each.complete
+    with pytest.raises(MissingCredentialsError, match="only initiate"):
+        SecurityContext.accepting(initiating, world)
 
 
 def test_the_same_credentials_accept_by_the_rules_of_the_world_they_are_in(

@@ -116,6 +116,21 @@ def test_released_credentials_are_of_no_more_use(world: World) -> None:
     assert Credentials(usage="both", world=world).tickets.default_principal
 
 
+def test_credentials_that_are_released_while_they_are_first_used_accept_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = Credentials(usage="accept", world=world)
+
+    def clock_skew() -> int:
+        credentials.release()  # another thread's, at a bad moment
+        return 300
+
+    monkeypatch.setattr(world, "clock_skew", clock_skew)
+    SecurityContext(creds=credentials, usage="accept", world=world)
+    with pytest.raises(MissingCredentialsError, match="released"):
+        SecurityContext(creds=credentials, usage="accept", world=world)
+
+
 def test_each_side_needs_its_own_element(world: World) -> None:
     with pytest.raises(MissingCredentialsError, match="only accept"):
         SecurityContext(name=SERVICE, creds=Credentials(usage="accept", world=world), world=world)

@@ -160,9 +160,10 @@ def test_a_record_without_a_session_key_is_refused() -> None:
 )
 def test_long_names_are_not_remembered(long: Principal) -> None:
     """Strangers choose them: what is remembered must have a bound in octets, not only in number."""
-    before = [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_facts)]
+    caches = _remembered_encoding, _remembered_facts
+    before = [cache.cache_info() for cache in caches]
     assert decode_record(encode_record(record(True, initiator=long))).initiator == long
-    assert before == [cache.cache_info().currsize for cache in (_remembered_encoding, _remembered_facts)]
+    assert before == [cache.cache_info() for cache in caches]
 
 
 def test_what_is_remembered_of_a_ticket_holds_no_key_and_no_authorization_data() -> None:

@@ -50,12 +50,14 @@ class LengthFraming:
         buffer, at = self._buffer, self._at
         start = at + _HEADER_SIZE
         if len(buffer) < start:
+            self._wait()
             return None
         (length,) = HEADER.unpack_from(buffer, at)
         if length > self.limit:
             raise InvalidTokenError(f"the peer announced a token of {length} octets; the limit here is {self.limit}")
         end = start + length
         if len(buffer) < end:
+            self._wait()
             return None
         if len(buffer) == end:
             self._buffer, self._at = b"", 0
@@ -63,6 +65,11 @@ class LengthFraming:
             self._at = end
         payload = buffer[start:end]
         return made(Frame, (0, payload if type(payload) is bytes else bytes(payload)))
+
+    def _wait(self) -> None:
+        """The beginning of a frame stays; what was given out goes, for it may be long until there is more."""
+        if self._at:
+            self._buffer, self._at = self._buffer[self._at :], 0
 
     def leftover(self) -> bytes:
         rest = bytes(self._buffer[self._at :])

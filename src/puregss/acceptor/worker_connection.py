@@ -44,7 +44,7 @@ class DirectConnection:
         self, number: int, session: Session, leftover: bytes, loop: Loop, client: socket.SocketType, on_closed: OnClosed
     ) -> None:
         self.number, self.session = number, session
-        self.active = loop.now
+        self.active = time.monotonic()
         self._leftover, self._out = leftover, b""
         self._loop, self._socket, self._on_closed = loop, client, on_closed
 

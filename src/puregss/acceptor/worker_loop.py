@@ -36,6 +36,7 @@ from puregss.acceptor.handoff import (
 from puregss.acceptor.loop import NEVER, Loop
 from puregss.acceptor.packets import Packets
 from puregss.acceptor.session import Session, reason_of
+from puregss.acceptor.wording import plain
 from puregss.acceptor.worker_connection import Connection, DirectConnection, RelayedConnection
 from puregss.base.errors import GSSError
 from puregss.base.made import made
@@ -259,7 +260,7 @@ def serve(fd: int, make_importer: Callable[[bytes], Importer]) -> int:
         if start.user:
             become(start.user)
     except ValueError as error:
-        end.send(encode_message(Failed(str(error))))
+        end.send(encode_message(Failed(plain(str(error)))))
         return 1
     Worker(end, start, handler, importer).run()
     return 0

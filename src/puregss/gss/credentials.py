@@ -212,10 +212,10 @@ class Credentials:
     def policy(self, world: World) -> AcceptorPolicy:
         """What contexts go by that are accepted with these credentials. MissingCredentialsError as of `keys`.
 
-        Made once, for a service accepts all its contexts with the same, and in one world.
+        Made once, with the clock and entropy that the world has then: a service accepts all its contexts by the same.
         """
         kept = self._policy
-        if kept is None or kept[0] is not world:
+        if kept is None or kept[0] is not world or self._released:  # the last, for who released them while it was made
             self._policy = kept = world, acceptor_policy(world, self.keys, self.acceptor_principal())
         return kept[1]
 

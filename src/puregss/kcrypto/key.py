@@ -121,7 +121,7 @@ class Key:
         if expected is None:
             return self._profile.derive(self._material, *sealing_constants(usage))
         if not kept:
-            self._kept = _NOTHING  # an emptied dict holds on to its memory, for as long as a context lives
+            self._kept = {}  # an emptied dict holds on to its memory, for as long as a context lives
         return expected
 
     def _take(self, place: int) -> Any:

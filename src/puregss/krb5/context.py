@@ -99,7 +99,7 @@ class KerberosContext:
 
     @property
     def authdata(self) -> tuple[tuple[int, bytes], ...]:
-        """(ad-type, ad-data) of the ticket and the authenticator (RFC 4120 §5.2.6)."""
+        """(ad-type, ad-data) of the ticket (RFC 4120 §5.2.6)."""
         return (self._record or self._gone()).authdata
 
     def dangerous_session_key(self) -> Key:

@@ -46,7 +46,7 @@ class ContextRecord:
 
     `send_seq` is the number of the next token to send; `recv` knows the peer's. `flags` are those of
     `RequirementFlag`, `ticket_flags` those of RFC 4120 §5.3 (bit 0 is the highest of 32). `authdata`
-    holds (ad-type, ad-data) of the ticket and the authenticator.
+    holds (ad-type, ad-data) of the ticket.
     """
 
     initiate: bool

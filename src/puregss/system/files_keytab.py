@@ -31,7 +31,8 @@ class KeytabFile:
         self._file = str(self.path)  # asked for its stamp every time, which a Path makes dearer
         self._lock = Lock()
         self._found: tuple[Stamp | None, Found] = None, {}
-        """The file's stamp, and what was asked for since it had that: replaced as one, so that it is read unlocked."""
+        """The file's stamp, and what was asked for since it had that: replaced as one, and the dict only gains entries,
+        so that both are read unlocked."""
         self._entries: tuple[KeytabEntry, ...] = ()
         self._keys: dict[KeytabEntry, ServiceKey] = {}
 
