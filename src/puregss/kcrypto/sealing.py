@@ -1,6 +1,7 @@
 """RFC 3961 §5.3, RFC 8009 §5: the two ways to join a cipher and a MAC, for one message after the other.
 
-Small messages take the shortest way in calls; large ones go in chunks, and their result is gathered in place.
+Small messages take the shortest way in calls; large ones go in chunks, and their result is gathered in place. Bases are
+initialized by their names, since `super()` is an object to make and two lookups for each key of each context.
 """
 
 from __future__ import annotations
