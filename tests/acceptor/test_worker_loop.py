@@ -62,6 +62,18 @@ def run_one_round(worker: Worker) -> None:
     worker.loop.run()
 
 
+class HandClock:
+    """The monotonic clock, moved by hand, and by a handler that takes 100 s for each message."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: self.time)
+
+    def slow(self, message: bytes, peer: Peer) -> bytes:
+        self.time += 100
+        return message
+
+
 def test_a_context_is_not_used_before_its_acknowledgement_has_left_however_full_the_outbox_is() -> None:
     """Until then the front may reclaim it, and it would live twice."""
     heard: list[Message] = []
@@ -141,15 +153,8 @@ def test_hand_offs_are_acknowledged_before_a_handler_may_take_its_time() -> None
 def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
     topology: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: clock)
-
-    def slow(message: bytes, peer: Peer) -> bytes:
-        nonlocal clock
-        clock += 100
-        return message
-
-    worker, front = employ(slow, idle_timeout=60)
+    clock = HandClock(monkeypatch)
+    worker, front = employ(clock.slow, idle_timeout=60)
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     hand_over(front, 1, QUESTION if asked == "with its hand-off" else b"", theirs if topology == "connection" else None)
@@ -162,7 +167,7 @@ def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
         run_one_round(worker)
     told(front)
     for seconds, closed in ((0, []), (59, []), (2, [Closed(1, "idle for 60 s")])):
-        clock += seconds
+        clock.time += seconds
         run_one_round(worker)
         assert told(front) == closed
 
@@ -170,15 +175,8 @@ def test_the_time_that_a_handler_takes_is_not_the_silence_of_its_client(
 def test_the_time_that_another_client_takes_is_not_the_silence_of_one_who_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: clock)
-
-    def slow(message: bytes, peer: Peer) -> bytes:
-        nonlocal clock
-        clock += 100
-        return message
-
-    worker, front = employ(slow, idle_timeout=60)
+    clock = HandClock(monkeypatch)
+    worker, front = employ(clock.slow, idle_timeout=60)
     first, second = (socket.socketpair() for _ in range(2))
     for number, (_, theirs) in enumerate((first, second), 1):
         theirs.setblocking(False)
@@ -192,8 +190,7 @@ def test_the_time_that_another_client_takes_is_not_the_silence_of_one_who_comes(
 
 def test_the_news_of_an_orderly_end_goes_with_the_next_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or after PATIENCE: the front is not woken for each."""
-    clock = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    clock = HandClock(monkeypatch)
     worker, front = employ(echo)
     for number in (1, 2):
         ours, theirs = socket.socketpair()
@@ -205,7 +202,7 @@ def test_the_news_of_an_orderly_end_goes_with_the_next_acknowledgement(monkeypat
         ours.close()
         run_one_round(worker)
         assert told(front) == []
-    clock += PATIENCE
+    clock.time += PATIENCE
     run_one_round(worker)
     assert told(front) == [Closed(2)]
 

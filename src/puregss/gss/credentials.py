@@ -190,8 +190,8 @@ class Credentials:
 
         From here on whatever needs an element raises MissingCredentialsError. Twice does nothing.
         """
+        self._released = True  # first: who keeps a policy looks at this afterwards
         self._tickets = self._keys = self._policy = None
-        self._released = True
 
     @property
     def tickets(self) -> TicketStore:
@@ -215,8 +215,10 @@ class Credentials:
         Made once, with the clock and entropy that the world has then: a service accepts all its contexts by the same.
         """
         kept = self._policy
-        if kept is None or kept[0] is not world or self._released:  # the last, for who released them while it was made
+        if kept is None or kept[0] is not world:
             self._policy = kept = world, acceptor_policy(world, self.keys, self.acceptor_principal())
+            if self._released:  # by another thread, while it was made
+                self._policy = None
         return kept[1]
 
     def _check_not_released(self) -> None:
